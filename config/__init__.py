@@ -1,0 +1,1 @@
+"""Settings of the service: one TOML file, CXR_* environment, command-line overrides."""

@@ -1,0 +1,1 @@
+"""Pure words and rules of chest X-ray triage: standard library and numpy only."""

@@ -1,0 +1,98 @@
+import itertools
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from config.load import DEFAULTS_FILE, known_keys, load_settings, variable_of
+from config.settings import DestinationSettings
+from domain.errors import ConfigurationInvalid
+
+
+def test_default_toml_holds_every_key_and_no_other() -> None:
+    """What is documented is what exists."""
+    content = tomllib.loads(DEFAULTS_FILE.read_text())
+    documented = {f"{section}.{key}" for section, keys in content.items() for key in keys}
+    assert documented == set(known_keys()) - {"destinations"}
+
+
+def test_every_key_of_default_toml_has_a_comment() -> None:
+    """Each key is explained on the line above it, or shares the comment of its pair."""
+    lines = DEFAULTS_FILE.read_text().splitlines()
+    for before, line in itertools.pairwise(lines):
+        if re.match(r"^[a-z_]+ = ", line):
+            assert before.startswith("#") or re.match(r"^[a-z]+_time_limit_seconds = ", before), line
+
+
+def test_every_destination_key_is_documented() -> None:
+    """The commented example of a destination names each key."""
+    text = DEFAULTS_FILE.read_text()
+    assert [key for key in DestinationSettings.model_fields if f"# {key} = " not in text] == []
+
+
+def test_later_sources_win(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Command line above environment above file above defaults, key by key."""
+    file = tmp_path / "cxr.toml"
+    file.write_text('[listener]\nport = 1\nae_title = "FILE"\nhost = "file"\n')
+    monkeypatch.setenv("CXR_LISTENER__PORT", "2")
+    monkeypatch.setenv("CXR_LISTENER__AE_TITLE", "ENV")
+    listener = load_settings(file, {"listener": {"port": 3}}).listener
+    assert (listener.port, listener.ae_title, listener.host) == (3, "ENV", "file")
+    assert listener.maximum_associations == 50
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("[listener]\nprt = 1\n", ("listener.prt", "did you mean listener.port")),
+        ("[lissener]\nport = 1\n", ("lissener", "did you mean listener")),
+        ("[listener]\nport = 70000\n", ("listener.port", "65535", "CXR_LISTENER__PORT")),
+        ('[listener]\nae_title = "MUCH TOO LONG A TITLE"\n', ("listener.ae_title", "16")),
+        ('[service]\nlog_level = "loud"\n', ("service.log_level", "warning")),
+        ("[analysis]\nhard_time_limit_seconds = 5\n", ("analysis", "must exceed soft_time_limit_seconds")),
+        ("[broker]\nvisibility_timeout_seconds = 10\n", ("visibility_timeout_seconds must exceed",)),
+        ('[[destinations]]\nname = "a"\n', ("destinations.0.ae_title", "required")),
+        ("[listener\n", ("cannot be read",)),
+    ],
+)
+def test_a_bad_file_is_refused_with_the_key_and_what_would_be_right(
+    tmp_path: Path, content: str, words: tuple[str, ...]
+) -> None:
+    """The start stops, naming key and remedy."""
+    file = tmp_path / "cxr.toml"
+    file.write_text(content)
+    with pytest.raises(ConfigurationInvalid) as refused:
+        load_settings(file)
+    assert all(word in str(refused.value) for word in words), str(refused.value)
+
+
+def test_an_unknown_variable_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A typo in the environment does not pass for a setting."""
+    monkeypatch.setenv("CXR_LISTENER__PROT", "1")
+    with pytest.raises(ConfigurationInvalid, match="did you mean CXR_LISTENER__PORT"):
+        load_settings()
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    """A --config that does not exist is no silent default."""
+    with pytest.raises(ConfigurationInvalid, match="does not exist"):
+        load_settings(tmp_path / "none.toml")
+
+
+def test_destinations_can_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list of tables is given as JSON."""
+    monkeypatch.setenv("CXR_DESTINATIONS", '[{"name": "a", "ae_title": "A", "host": "h", "port": 104}]')
+    assert [d.ae_title for d in load_settings().destinations] == ["A"]
+
+
+def test_variables_are_named_after_their_keys() -> None:
+    """section.key becomes CXR_SECTION__KEY."""
+    assert variable_of("readiness.study_quiet_seconds") == "CXR_READINESS__STUDY_QUIET_SECONDS"
+
+
+def test_a_password_is_not_shown() -> None:
+    """The representation of the settings, which ends up in tracebacks, masks the URL."""
+    settings = load_settings(None, {"database": {"url": "postgresql://u:secret@h/n"}})
+    assert settings.database_url == "postgresql://u:secret@h/n"
+    assert "secret" not in repr(settings)

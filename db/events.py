@@ -1,0 +1,43 @@
+"""What happened to a study, written in the transaction that made it happen."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
+
+from db.session import reading
+from db.tables import Event
+
+
+class EventKind(StrEnum):
+    """The kinds of event; the value is stored."""
+
+    STUDY_OPENED = "study_opened"
+    LATE_INSTANCE = "late_instance"
+    INSTANCE_DIFFERS = "instance_differs"
+    STUDY_READY = "study_ready"
+    ANALYSIS_STARTED = "analysis_started"
+    ANALYSIS_RETRY = "analysis_retry"
+    ANALYSIS_ABANDONED = "analysis_abandoned"
+    STUDY_ANALYSED = "study_analysed"
+    STUDY_FAILED = "study_failed"
+    REPROCESS_REQUESTED = "reprocess_requested"
+    REPORT_BUILT = "report_built"
+    REPORT_SENT = "report_sent"
+    DELIVERY_RETRY = "delivery_retry"
+    DELIVERY_FAILED = "delivery_failed"
+    DELIVERY_RESEND = "delivery_resend"
+    STUDY_REPORTED = "study_reported"
+
+
+def record(session: Session, at: datetime, kind: EventKind, study_id: int | None, **detail: object) -> None:
+    """Add an event. `detail` holds UIDs, codes and our own ids: never patient data."""
+    session.add(Event(study_id=study_id, at=at, kind=kind.value, detail=detail))
+
+
+def of_study(engine: Engine, study_id: int) -> Sequence[Event]:
+    """List a study's events, oldest first."""
+    with reading(engine) as session:
+        return session.scalars(select(Event).where(Event.study_id == study_id).order_by(Event.id)).all()

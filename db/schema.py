@@ -1,0 +1,59 @@
+"""Bring the database to the newest schema, and tell whether it is there."""
+
+import logging
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine
+
+from db.session import reading
+from domain.errors import ConfigurationInvalid
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
+    return config
+
+
+def newest_revision() -> str:
+    """Name the schema revision that this code needs."""
+    head = ScriptDirectory.from_config(_config()).get_current_head()
+    assert head is not None  # noqa: S101 - the first migration ships with the package
+    return head
+
+
+def current_revision(engine: Engine) -> str | None:
+    """Name the schema revision that the database has; None when it has no tables of ours.
+
+    Raises StoreUnavailable when the database cannot be reached.
+    """
+    with reading(engine) as session:
+        return MigrationContext.configure(session.connection()).get_current_revision()
+
+
+def upgrade(engine: Engine) -> str:
+    """Migrate to the newest schema; safe to run again, and by several processes at once on PostgreSQL.
+
+    Returns the revision reached. Raises StoreUnavailable when the database cannot be reached.
+    """
+    if current_revision(engine) == newest_revision():
+        return newest_revision()
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    config = _config()
+    config.attributes["engine"] = engine
+    command.upgrade(config, "head")
+    return newest_revision()
+
+
+def require_newest(engine: Engine) -> None:
+    """Raise ConfigurationInvalid unless the schema is the one that this code needs."""
+    found = current_revision(engine)
+    if found != newest_revision():
+        raise ConfigurationInvalid(
+            f"the database schema is {found or 'missing'}, this version needs {newest_revision()}: "
+            "run `cxr-triage db upgrade`"
+        )

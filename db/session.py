@@ -1,0 +1,98 @@
+"""Engines and transactions, for SQLite in WAL mode and for PostgreSQL."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, NoSuchModuleError, OperationalError
+from sqlalchemy.orm import Session
+
+from domain.errors import ConfigurationInvalid, StoreUnavailable
+
+#: Seconds that a writer waits for another one before it gives up.
+BUSY_SECONDS = 30
+_POSTGRESQL_PORT = 5432
+
+
+def make_engine(url: str) -> Engine:
+    """Give an engine for `url`; nothing is opened yet.
+
+    Raises ConfigurationInvalid for a URL that SQLAlchemy cannot use.
+    """
+    try:
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "sqlite":
+            return _sqlite_engine(url, parsed.database)
+        return create_engine(_with_driver(parsed), pool_pre_ping=True, pool_size=5, max_overflow=50)
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+        raise ConfigurationInvalid(f"database.url is not usable: {error}") from error
+
+
+def _with_driver(url: URL) -> URL:
+    """Name the PostgreSQL driver that ships, and give it a Unix socket the way it wants it."""
+    if url.drivername not in {"postgresql", "postgres"}:
+        return url
+    url = url.set(drivername="postgresql+pg8000")
+    socket_folder = url.query.get("host")
+    if isinstance(socket_folder, str) and socket_folder.startswith("/"):
+        socket = f"{socket_folder}/.s.PGSQL.{url.port or _POSTGRESQL_PORT}"
+        return url.difference_update_query(["host"]).update_query_dict({"unix_sock": socket})
+    return url
+
+
+def _sqlite_engine(url: str, database: str | None) -> Engine:
+    if database:
+        Path(database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS}, pool_size=5, max_overflow=50)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:  # noqa: ANN401 - sqlite3's own connection
+    """Write-ahead log, every commit on disk (promise 1), and transactions under our control."""
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """Take the write lock at once, unless only reading: a lock upgraded half-way fails instead of waiting."""
+    reading = connection.get_execution_options().get("reading", False)
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Session]:
+    """Give a session whose work is committed on leaving, or rolled back on an error.
+
+    Raises StoreUnavailable when the database is away, locked, full or read-only.
+    """
+    with _store_errors(), Session(engine, expire_on_commit=False) as session, session.begin():
+        yield session
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Session]:
+    """Give a session that only reads, on one consistent snapshot; it never waits for writers.
+
+    Raises StoreUnavailable when the database is away.
+    """
+    read_engine = engine.execution_options(reading=True)
+    with _store_errors(), Session(read_engine, expire_on_commit=False) as session, session.begin():
+        yield session
+
+
+@contextmanager
+def _store_errors() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        raise StoreUnavailable(f"database: {error.orig}") from error
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+        raise StoreUnavailable(f"database connection lost: {error.orig}") from error

@@ -1,0 +1,236 @@
+"""Tables. Every status lives here, never in files or in the broker."""
+
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import (
+    JSON,
+    DateTime,
+    Dialect,
+    Enum,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from domain.finding import Assessment, RefusalCode
+from domain.priority import ReadingPriority
+from domain.study import DeliveryState, StudyStatus
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware UTC in Python, naive UTC in the database, the same in SQLite and PostgreSQL."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Refuse naive times; store UTC."""
+        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Give back aware UTC."""
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+def _enum(kind: type[Any]) -> Enum:
+    """Store the value as text: readable in SQL, and a new member needs no migration of the type."""
+    return Enum(kind, native_enum=False, length=32, values_callable=lambda members: [m.value for m in members])
+
+
+class Base(DeclarativeBase):
+    """Base of all tables; constraints are named so that migrations can find them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        datetime: UtcDateTime,
+        StudyStatus: _enum(StudyStatus),
+        DeliveryState: _enum(DeliveryState),
+        Assessment: _enum(Assessment),
+        RefusalCode: _enum(RefusalCode),
+        ReadingPriority: _enum(ReadingPriority),
+        dict[str, Any]: JSON,
+        list[dict[str, Any]]: JSON,
+        list[str]: JSON,
+    }
+
+
+class Study(Base):
+    """One study, and where it stands."""
+
+    __tablename__ = "study"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    study_instance_uid: Mapped[str] = mapped_column(String(64), unique=True)
+    #: Counts the sets of images, or reprocessings, that a result was or will be made from; from 1.
+    revision: Mapped[int] = mapped_column(Integer, default=1)
+    status: Mapped[StudyStatus]
+    #: Requested Procedure Priority of the newest image, or empty.
+    ordered_priority: Mapped[str] = mapped_column(String(16), default="")
+    first_received_at: Mapped[datetime]
+    last_received_at: Mapped[datetime]
+    ready_at: Mapped[datetime | None]
+    analysis_started_at: Mapped[datetime | None]
+    analysed_at: Mapped[datetime | None]
+    reported_at: Mapped[datetime | None]
+    #: Attempts at the current revision.
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    #: The task that holds the study while ANALYSING, its fencing token, and until when.
+    claimed_by: Mapped[str | None] = mapped_column(String(64))
+    claim_token: Mapped[str | None] = mapped_column(String(32))
+    lease_until: Mapped[datetime | None]
+    #: READY, but not to be tried before.
+    not_before: Mapped[datetime | None]
+    #: When the doorbell was last rung for it.
+    queued_at: Mapped[datetime | None]
+    #: Why the last attempt failed, without patient data.
+    last_error: Mapped[str | None] = mapped_column(Text)
+
+    __table_args__ = (
+        Index(None, "status", "last_received_at"),
+        Index(None, "last_received_at"),
+    )
+
+
+class Association(Base):
+    """One association that sent images: who, from where, and what it is sending now."""
+
+    __tablename__ = "association"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    calling_ae_title: Mapped[str] = mapped_column(String(16))
+    called_ae_title: Mapped[str] = mapped_column(String(16))
+    peer_address: Mapped[str] = mapped_column(String(45))
+    #: The study of the newest image: only that one waits for the association.
+    current_study_id: Mapped[int] = mapped_column(ForeignKey("study.id"))
+    opened_at: Mapped[datetime]
+    #: Last sign of life, written while it is open.
+    seen_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
+
+    __table_args__ = (Index(None, "current_study_id", "closed_at"),)
+
+
+class Instance(Base):
+    """One acknowledged instance. The same UID with other bytes is a row, and a file, of its own."""
+
+    __tablename__ = "instance"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    study_id: Mapped[int] = mapped_column(ForeignKey("study.id"), index=True)
+    association_id: Mapped[str] = mapped_column(ForeignKey("association.id"))
+    sop_instance_uid: Mapped[str] = mapped_column(String(64))
+    sop_class_uid: Mapped[str] = mapped_column(String(64))
+    series_instance_uid: Mapped[str] = mapped_column(String(64))
+    transfer_syntax_uid: Mapped[str] = mapped_column(String(64))
+    #: Below the instance store's root.
+    relative_path: Mapped[str] = mapped_column(String(255))
+    size_bytes: Mapped[int] = mapped_column(Integer)
+    #: Of the encoded data set, without the file meta information.
+    sha256: Mapped[str] = mapped_column(String(64))
+    received_at: Mapped[datetime]
+
+    __table_args__ = (UniqueConstraint("sop_instance_uid", "sha256"),)
+
+
+class Result(Base):
+    """What was found in one revision by one model version. Immutable; reprocessing adds another."""
+
+    __tablename__ = "result"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    study_id: Mapped[int] = mapped_column(ForeignKey("study.id"))
+    revision: Mapped[int]
+    model_version: Mapped[str] = mapped_column(String(64))
+    assessment: Mapped[Assessment]
+    #: Calibrated, in [0, 1]; None when nothing was scored.
+    probability: Mapped[float | None] = mapped_column(Float)
+    #: The operating point's fields (domain.finding.OperatingPoint); None when nothing was scored.
+    operating_point: Mapped[dict[str, Any] | None]
+    refusal_code: Mapped[RefusalCode | None]
+    refusal_detail: Mapped[str | None] = mapped_column(Text)
+    #: The image that was scored.
+    analysed_instance_id: Mapped[int | None] = mapped_column(ForeignKey("instance.id"))
+    #: SOP Instance UIDs of all images that were considered.
+    considered: Mapped[list[str]]
+    #: What was decided on the way to the display image.
+    notes: Mapped[list[str]]
+    reading_priority: Mapped[ReadingPriority]
+    created_at: Mapped[datetime]
+    #: The newest earlier result of the study.
+    supersedes_id: Mapped[int | None] = mapped_column(ForeignKey("result.id"))
+
+    __table_args__ = (UniqueConstraint("study_id", "revision", "model_version"),)
+
+
+class Report(Base):
+    """The bytes of a report as built, so that sending again sends the same."""
+
+    __tablename__ = "report"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    result_id: Mapped[int] = mapped_column(ForeignKey("result.id"))
+    sop_class_uid: Mapped[str] = mapped_column(String(64))
+    sop_instance_uid: Mapped[str] = mapped_column(String(64), unique=True)
+    series_instance_uid: Mapped[str] = mapped_column(String(64))
+    #: A complete DICOM file (PS3.10).
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime]
+
+    __table_args__ = (UniqueConstraint("result_id", "sop_class_uid"),)
+
+
+class Delivery(Base):
+    """One result's report on its way to one destination: the only place where sending is retried."""
+
+    __tablename__ = "delivery"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    result_id: Mapped[int] = mapped_column(ForeignKey("result.id"))
+    destination: Mapped[str] = mapped_column(String(64))
+    state: Mapped[DeliveryState]
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    next_attempt_at: Mapped[datetime]
+    #: The task that holds the delivery while SENDING, its fencing token, and until when.
+    claimed_by: Mapped[str | None] = mapped_column(String(64))
+    claim_token: Mapped[str | None] = mapped_column(String(32))
+    lease_until: Mapped[datetime | None]
+    queued_at: Mapped[datetime | None]
+    #: The destination's last DIMSE status.
+    dimse_status: Mapped[int | None]
+    last_error: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime]
+    sent_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        UniqueConstraint("result_id", "destination"),
+        Index(None, "state", "next_attempt_at"),
+    )
+
+
+class Event(Base):
+    """What happened to a study, for people who ask why. Holds UIDs and our own ids only."""
+
+    __tablename__ = "event"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    study_id: Mapped[int | None] = mapped_column(ForeignKey("study.id"), index=True)
+    at: Mapped[datetime]
+    #: snake_case, e.g. study_ready, report_sent.
+    kind: Mapped[str] = mapped_column(String(48))
+    detail: Mapped[dict[str, Any]]

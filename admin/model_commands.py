@@ -1,0 +1,281 @@
+"""`cxr-triage model`: train, export, evaluate and show versions of the network."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as ProgressBar
+from rich.table import Table
+
+from domain.errors import ConfigurationInvalid
+from model.card import ModelCard, check_version, read_card, read_patients
+from model.classifier import Classifier, available_versions, packaged_weights
+from model.dataset import (
+    LabelledImage,
+    discover,
+    holds_training_data,
+    of_patients,
+    patients_of_samples,
+    split_by_patient,
+)
+from model.figures import Figures, Rates
+from model.recipe import find_recipe
+from model.run_folder import EpochRecord, RunFolder
+
+if TYPE_CHECKING:
+    from model.train import Progress
+
+#: What `pip install .[train]` brings and the live service does without.
+_TRAIN_EXTRA = frozenset({"keras", "onnx", "sklearn", "tensorflow", "tf2onnx"})
+#: Keeps whole patients out of training and validation: those whose X-rays the demonstration shows.
+_SAMPLES = Path(__file__).resolve().parents[1] / "samples" / "samples.json"
+_DEFAULT_SEED = 20190
+_VALIDATION_SHARE = 0.1
+
+app = typer.Typer(help="Train, export, evaluate and show versions of the network.", no_args_is_help=True)
+
+DataOption = Annotated[Path, typer.Option("--data", help="Folder with train/{NORMAL,PNEUMONIA}, or those two.")]
+RunOption = Annotated[Path, typer.Option("--run-dir", help="Folder of the training run.")]
+WeightsOption = Annotated[Path | None, typer.Option("--weights", help="Weights folder [default: the packaged one].")]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object instead of tables.")]
+
+
+@contextmanager
+def _train_extra() -> Iterator[None]:
+    """Say what to install when training's libraries are missing, and keep TensorFlow's start quiet."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] not in _TRAIN_EXTRA:
+            raise
+        raise ConfigurationInvalid(f"{error.name} is missing: install the train extra by `make venv-train`") from error
+
+
+@app.command()
+def train(
+    data: DataOption,
+    run_dir: RunOption,
+    recipe: Annotated[str, typer.Option(help="Training recipe.")] = "paper",
+    epochs: Annotated[int | None, typer.Option(min=1, help="Epochs [default: the recipe's].")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the split, the start weights and the augmentation.")] = (
+        _DEFAULT_SEED
+    ),
+    resume: Annotated[bool, typer.Option(help="Go on with a run that was cut, or start it anew.")] = True,
+    exclude_patients_of: Annotated[
+        Path, typer.Option(help="A samples.json whose patients are in neither training nor validation.")
+    ] = _SAMPLES,
+) -> None:
+    """Train the network by a recipe; a run that was cut goes on after its last whole epoch."""
+    with _train_extra():
+        from model import train as training  # noqa: PLC0415 - imports TensorFlow
+    chosen, run = find_recipe(recipe), RunFolder(run_dir)
+    excluded = patients_of_samples(exclude_patients_of)
+    split = split_by_patient(discover(data), seed=seed, share=_VALIDATION_SHARE, excluded=excluded)
+    last = chosen.epochs if epochs is None else epochs
+    description = training.describe_run(
+        split, chosen, seed=seed, epochs=last, share=_VALIDATION_SHARE, excluded=excluded
+    )
+    if not resume:
+        run.clear()
+    console = Console(stderr=True)
+    console.print(f"{len(split.training)} images to train on, {len(split.validation)} to validate on, in {run_dir}")
+    with _progress(console, description.epochs) as progress:
+        training.train(split, chosen, run, description, progress)
+    console.print(_curve_table(run.read_history()))
+
+
+@app.command()
+def export(
+    data: DataOption,
+    run_dir: RunOption,
+    version: Annotated[str, typer.Option(help="Name of the new version.")],
+    weights: WeightsOption = None,
+) -> None:
+    """Write a version from a run's best weights: ONNX, calibration, operating points, figures, card."""
+    with _train_extra():
+        from model.export import export_run  # noqa: PLC0415 - imports TensorFlow
+    console = Console()
+    with Console(stderr=True).status("Converting and measuring"):
+        card = export_run(RunFolder(run_dir), discover(data), _root(weights), version)
+    _print_card(console, card)
+
+
+@app.command()
+def evaluate(
+    data: DataOption,
+    version: Annotated[str | None, typer.Option(help="Version [default: the only one].")] = None,
+    every: Annotated[bool, typer.Option("--all", help="All images, also those that were trained on.")] = False,
+    weights: WeightsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure a version by the live path: its validation patients of the training data, or all of another folder."""
+    with _train_extra():
+        from model.evaluate import evaluate as evaluate_images  # noqa: PLC0415 - imports scikit-learn
+    root = _root(weights)
+    classifier = Classifier.load(root, _version(root, version))
+    images, data_set = _chosen_images(root, classifier.card, data, every=every)
+    with Console(stderr=True).status(f"Scoring {len(images)} images"):
+        evaluation = evaluate_images(classifier, images, data_set=data_set)
+    if as_json:
+        refusals = {code.value: count for code, count in evaluation.refusals.items()}
+        answer = {"version": classifier.card.version, **evaluation.figures.model_dump(), "refusals": refusals}
+        typer.echo(json.dumps(answer, indent=1))
+        return
+    Console().print(_figures_table(evaluation.figures))
+
+
+@app.command("list")
+def list_versions(weights: WeightsOption = None, as_json: JsonOption = False) -> None:
+    """List the versions in the weights folder."""
+    root = _root(weights)
+    cards = [read_card(root / version) for version in available_versions(root)]
+    if as_json:
+        typer.echo(json.dumps([_summary(card) for card in cards], indent=1))
+        return
+    table = Table("version", "name", "recipe", "default operating point", "validation ROC AUC")
+    for card in cards:
+        table.add_row(*(_cell(value) for value in _summary(card).values()))
+    Console().print(table)
+
+
+@app.command()
+def card(
+    version: Annotated[str | None, typer.Argument(help="Version [default: the only one].")] = None,
+    weights: WeightsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show a version's model card: what it is for, how it was made, its figures and its limits."""
+    root = _root(weights)
+    read = read_card(root / check_version(_version(root, version)))
+    if as_json:
+        typer.echo(read.model_dump_json(indent=1))
+        return
+    _print_card(Console(), read)
+
+
+def _root(weights: Path | None) -> Path:
+    return packaged_weights() if weights is None else weights
+
+
+def _version(root: Path, version: str | None) -> str:
+    if version is not None:
+        return version
+    known = available_versions(root)
+    if len(known) != 1:
+        raise ConfigurationInvalid(f"say which version; {root} holds: {', '.join(known) or 'none'}")
+    return known[0]
+
+
+def _chosen_images(root: Path, card: ModelCard, data: Path, *, every: bool) -> tuple[list[LabelledImage], str]:
+    images = discover(data)
+    name = data.resolve().name
+    if not holds_training_data(data):
+        return images, f"all {len(images)} images of {name}"
+    if every:
+        return images, f"all {len(images)} images of {name}, those trained on included"
+    kept = of_patients(images, set(read_patients(root / card.version, card).validation))
+    return kept, f"{len(kept)} images of {card.version}'s validation patients"
+
+
+@contextmanager
+def _progress(console: Console, epochs: int) -> Iterator["Progress"]:
+    """Show a bar for the epoch and a line after each."""
+    from model.train import Progress  # noqa: PLC0415 - imports TensorFlow
+
+    bar = ProgressBar(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+    )
+    with bar:
+        task = bar.add_task("reading images", total=None)
+
+        def on_step(epoch: int, step: int, steps: int) -> None:
+            bar.update(task, description=f"epoch {epoch}/{epochs}", completed=step, total=steps)
+
+        def on_epoch(record: EpochRecord) -> None:
+            console.print(
+                f"epoch {record.epoch}: loss {record.loss:.3f}, validation loss {record.val_loss:.3f}, "
+                f"accuracy {record.val_accuracy:.3f}, ROC AUC {record.val_auc:.3f}, {record.seconds:.0f} s"
+            )
+
+        yield Progress(on_step, on_epoch)
+
+
+def _summary(card: ModelCard) -> dict[str, Any]:
+    return {
+        "version": card.version,
+        "name": card.name,
+        "recipe": card.recipe.name,
+        "default_operating_point": card.default_operating_point,
+        "roc_auc": card.figures[0].roc_auc if card.figures else None,
+    }
+
+
+def _print_card(console: Console, card: ModelCard) -> None:
+    console.print(f"[bold]{card.name} {card.version}[/bold] ({card.manufacturer}), {card.parameters:,} parameters")
+    console.print(f"For: {card.intended_use}")
+    console.print(f"Population: {card.population.text}")
+    data = card.training_data
+    console.print(f"Data: {data.name}, doi:{data.doi}, {data.licence}. {data.text}")
+    console.print(
+        f"Trained on {data.training_images} images of {data.training_patients} patients by recipe {card.recipe.name}, "
+        f"seed {card.recipe.seed}; weights of epoch {card.recipe.best_epoch} of {card.recipe.epochs}; "
+        f"ONNX and Keras differ by {card.recipe.onnx_difference:.1e} at most"
+    )
+    console.print(_curve_table(card.curve))
+    for figures in card.figures:
+        console.print(_figures_table(figures))
+    console.print("Limits:")
+    for limit in card.limits:
+        console.print(f"- {limit}")
+
+
+def _curve_table(curve: tuple[EpochRecord, ...] | list[EpochRecord]) -> Table:
+    table = Table(title="Training curve; accuracy at 0.5, uncalibrated")
+    columns = ("epoch", "rate", "loss", "accuracy", "val. loss", "val. accuracy", "val. ROC AUC", "seconds")
+    for column in columns:
+        table.add_column(column, justify="right")
+    for record in curve:
+        measured = (record.loss, record.accuracy, record.val_loss, record.val_accuracy, record.val_auc)
+        table.add_row(
+            str(record.epoch),
+            f"{record.learning_rate:.1e}",
+            *(f"{value:.3f}" for value in measured),
+            f"{record.seconds:.0f}",
+        )
+    return table
+
+
+def _figures_table(figures: Figures) -> Table:
+    title = (
+        f"{figures.data_set}: {figures.n} scored, {figures.refused} refused\n"
+        f"ROC AUC {_cell(figures.roc_auc)}, PR AUC {_cell(figures.pr_auc)}, Brier {figures.brier:.4f}, "
+        f"ECE {figures.ece:.4f}"
+    )
+    table = Table(title=title)
+    at: dict[str, Rates] = {"at 0.5": figures, **figures.operating_points}
+    table.add_column("")
+    for name in at:
+        table.add_column(name, justify="right")
+    for measured in ("threshold", "accuracy", "precision", "recall", "specificity", "f1"):
+        table.add_row(measured, *(_cell(getattr(rates, measured)) for rates in at.values()))
+    for count in ("tp", "fp", "tn", "fn"):
+        table.add_row(count, *(str(getattr(rates.confusion, count)) for rates in at.values()))
+    return table
+
+
+def _cell(value: float | str | None) -> str:
+    if value is None:
+        return "-"
+    return value if isinstance(value, str) else f"{value:.4f}"

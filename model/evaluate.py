@@ -1,0 +1,61 @@
+"""Evaluate a version by the way that a live image takes: file, preprocessing, ONNX Runtime, calibration."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from domain.errors import ConfigurationInvalid, NotAnalysable
+from domain.finding import RefusalCode
+from model.classifier import Classifier
+from model.dataset import LabelledImage
+from model.figures import Figures
+from model.image_file import read_image
+from model.measure import measure
+from model.preprocess import preprocess
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """One image that the network answered for."""
+
+    image: LabelledImage
+    #: Calibrated.
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """The figures, and what they were made from."""
+
+    figures: Figures
+    scored: tuple[Scored, ...]
+    #: Images refused before the network, by reason.
+    refusals: Counter[RefusalCode]
+
+
+def evaluate(classifier: Classifier, images: Sequence[LabelledImage], *, data_set: str) -> Evaluation:
+    """Score every image, one by one as live studies come, and measure.
+
+    Refused images are counted, not guessed. ConfigurationInvalid when nothing could be scored.
+    """
+    scored: list[Scored] = []
+    refusals: Counter[RefusalCode] = Counter()
+    for image in images:
+        try:
+            tensor = preprocess(read_image(image.path))
+        except NotAnalysable as refusal:
+            refusals[refusal.code] += 1
+            continue
+        scored.append(Scored(image, float(classifier.predict(tensor[np.newaxis])[0])))
+    if not scored:
+        raise ConfigurationInvalid(f"nothing to measure on {data_set}: {len(images)} images, all refused")
+    figures = measure(
+        np.array([entry.image.label for entry in scored], np.int64),
+        np.array([entry.probability for entry in scored], np.float64),
+        data_set=data_set,
+        refused=refusals.total(),
+        operating_points=classifier.card.operating_points,
+    )
+    return Evaluation(figures, tuple(scored), refusals)

@@ -55,7 +55,6 @@ class ListenerSettings(_Section):
     secondary_capture_ae_titles: tuple[AeTitle, ...]
     maximum_associations: PositiveInt
     acse_timeout_seconds: PositiveFloat
-    dimse_timeout_seconds: PositiveFloat
     network_timeout_seconds: PositiveFloat
     maximum_object_megabytes: PositiveInt
 
@@ -114,7 +113,7 @@ class ModelSettings(_Section):
     weights_dir: str
     version: Annotated[str, Field(min_length=1)]
     operating_point: str
-    finding_scheme: Literal["SCT", "RADLEX"]
+    finding_scheme: Literal["SNOMED", "RADLEX"]
 
 
 class DeliverySettings(_TaskLimits):

@@ -144,7 +144,7 @@ def expired_claims(engine: Engine, now: datetime) -> list[DeliveryClaim]:
         .where(Delivery.state == DeliveryState.SENDING, Delivery.lease_until < now)
     )
     with reading(engine) as session:
-        rows = session.execute(query).tuples().all()
+        rows = session.execute(query).all()
     return [_claim_of(delivery, study_id) for delivery, study_id in rows]
 
 
@@ -156,7 +156,7 @@ def held_by(engine: Engine, delivery_id: int, task_id: str) -> DeliveryClaim | N
         .where(Delivery.id == delivery_id, Delivery.state == DeliveryState.SENDING, Delivery.claimed_by == task_id)
     )
     with reading(engine) as session:
-        row = session.execute(query).tuples().one_or_none()
+        row = session.execute(query).one_or_none()
     return _claim_of(*row) if row else None
 
 
@@ -202,7 +202,7 @@ def listed(engine: Engine, state: DeliveryState | None, limit: int) -> Sequence[
     if state is not None:
         query = query.where(Delivery.state == state)
     with reading(engine) as session:
-        return session.execute(query).tuples().all()
+        return session.execute(query).all()
 
 
 def of_result(engine: Engine, result_id: int) -> Sequence[Delivery]:

@@ -32,7 +32,6 @@ class NewInstance:
     calling_ae_title: str
     called_ae_title: str
     peer_address: str
-    ordered_priority: str
     received_at: datetime
 
 
@@ -82,7 +81,6 @@ def _lock_study(session: Session, new: NewInstance) -> Study:
         status=StudyStatus.RECEIVING,
         revision=1,
         attempts=0,
-        ordered_priority=new.ordered_priority,
         first_received_at=new.received_at,
         last_received_at=new.received_at,
     )
@@ -133,7 +131,6 @@ def _insert_instance(session: Session, new: NewInstance, study: Study) -> bool:
 
 def _reopen(session: Session, study: Study, new: NewInstance) -> None:
     study.last_received_at = max(study.last_received_at, new.received_at)
-    study.ordered_priority = new.ordered_priority or study.ordered_priority
     if study.status is StudyStatus.RECEIVING:
         return
     came_in = study.status
@@ -180,3 +177,15 @@ def newest_of_study(engine: Engine, study_id: int) -> list[Instance]:
     with reading(engine) as session:
         rows = session.scalars(select(Instance).where(Instance.study_id == study_id).order_by(Instance.id)).all()
     return list({row.sop_instance_uid: row for row in rows}.values())
+
+
+def considered(engine: Engine, study_id: int, sop_instance_uids: Sequence[str]) -> list[Instance]:
+    """List the instances that a result was made from, in its order; those that came later are left out."""
+    by_uid = {row.sop_instance_uid: row for row in newest_of_study(engine, study_id)}
+    return [by_uid[uid] for uid in sop_instance_uids]
+
+
+def sop_instance_uid_of(engine: Engine, instance_id: int) -> str:
+    """Give the SOP Instance UID of one instance row."""
+    with reading(engine) as session:
+        return session.get_one(Instance, instance_id).sop_instance_uid

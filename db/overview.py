@@ -12,14 +12,14 @@ from domain.study import DeliveryState, StudyStatus
 def studies_by_status(engine: Engine) -> dict[str, int]:
     """Count studies by status; every status is named."""
     with reading(engine) as session:
-        found = dict(session.execute(select(Study.status, func.count()).group_by(Study.status)).tuples().all())
+        found = dict(session.execute(select(Study.status, func.count()).group_by(Study.status)).all())
     return {status.value: found.get(status, 0) for status in StudyStatus}
 
 
 def deliveries_by_state(engine: Engine) -> dict[str, int]:
     """Count deliveries by state; every state is named."""
     with reading(engine) as session:
-        found = dict(session.execute(select(Delivery.state, func.count()).group_by(Delivery.state)).tuples().all())
+        found = dict(session.execute(select(Delivery.state, func.count()).group_by(Delivery.state)).all())
     return {state.value: found.get(state, 0) for state in DeliveryState}
 
 

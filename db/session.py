@@ -12,6 +12,9 @@ from sqlalchemy.orm import Session
 
 from domain.errors import ConfigurationInvalid, StoreUnavailable
 
+#: Engine is what every other layer knows of SQLAlchemy.
+__all__ = ["Engine", "make_engine", "masked", "reading", "transaction"]
+
 #: Seconds that a writer waits for another one before it gives up.
 BUSY_SECONDS = 30
 _POSTGRESQL_PORT = 5432
@@ -29,6 +32,14 @@ def make_engine(url: str) -> Engine:
         return create_engine(_with_driver(parsed), pool_pre_ping=True, pool_size=5, max_overflow=50)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         raise ConfigurationInvalid(f"database.url is not usable: {error}") from error
+
+
+def masked(url: str) -> str:
+    """Give a URL with its password masked, for people to see."""
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except ArgumentError:
+        return "***"
 
 
 def _with_driver(url: URL) -> URL:

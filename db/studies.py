@@ -28,7 +28,6 @@ class Claim:
     attempt: int
     #: Fencing token, new with each claim: every later move compares it.
     token: str
-    ordered_priority: str
 
 
 def mark_ready(engine: Engine, now: datetime, quiet: timedelta, stale: timedelta) -> list[int]:
@@ -92,7 +91,6 @@ def _claim_of(study: Study) -> Claim:
         revision=study.revision,
         attempt=study.attempts,
         token=study.claim_token or "",
-        ordered_priority=study.ordered_priority,
     )
 
 

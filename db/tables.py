@@ -80,8 +80,6 @@ class Study(Base):
     #: Counts the sets of images, or reprocessings, that a result was or will be made from; from 1.
     revision: Mapped[int] = mapped_column(Integer, default=1)
     status: Mapped[StudyStatus]
-    #: Requested Procedure Priority of the newest image, or empty.
-    ordered_priority: Mapped[str] = mapped_column(String(16), default="")
     first_received_at: Mapped[datetime]
     last_received_at: Mapped[datetime]
     ready_at: Mapped[datetime | None]

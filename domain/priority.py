@@ -3,6 +3,7 @@
 Priority is only ever raised, never lowered below what was ordered (ARCHITECTURE promise 4).
 """
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 from domain.finding import Assessment
@@ -31,12 +32,12 @@ _ORDERED = {
 }
 
 
-def reading_priority(assessment: Assessment, ordered: str = "") -> ReadingPriority:
+def reading_priority(assessment: Assessment, ordered: Iterable[str] = ()) -> ReadingPriority:
     """Give the reading priority of a study.
 
-    `ordered` is the Requested Procedure Priority from the header; unknown or missing is ROUTINE.
+    `ordered` are the Requested Procedure Priorities that its headers state; unknown or none is ROUTINE.
     A suspicion raises to HIGH; no statement of the network lowers what was ordered.
     """
-    base = _ORDERED.get(ordered.strip().upper(), ReadingPriority.ROUTINE)
+    stated = [_ORDERED.get(text.strip().upper(), ReadingPriority.ROUTINE) for text in ordered]
     raised = ReadingPriority.HIGH if assessment is Assessment.SUSPECTED else ReadingPriority.ROUTINE
-    return min(base, raised, key=lambda priority: priority.rank)
+    return min([raised, *stated], key=lambda priority: priority.rank)

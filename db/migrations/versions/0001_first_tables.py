@@ -16,7 +16,6 @@ def upgrade() -> None:
         sa.Column("study_instance_uid", sa.String(length=64), nullable=False),
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("status", sa.String(length=32), nullable=False),
-        sa.Column("ordered_priority", sa.String(length=16), nullable=False),
         sa.Column("first_received_at", sa.DateTime(), nullable=False),
         sa.Column("last_received_at", sa.DateTime(), nullable=False),
         sa.Column("ready_at", sa.DateTime(), nullable=True),

@@ -34,7 +34,6 @@ def new_instance(number: int = 1, study: str = "1.2.3", content: str = "", **cha
         "calling_ae_title": "MODALITY",
         "called_ae_title": "CXR_TRIAGE",
         "peer_address": "127.0.0.1",
-        "ordered_priority": "",
         "received_at": NOW,
         **changes,
     }

@@ -1,0 +1,277 @@
+"""A PACS for tests and for the `simulate-pacs` command: real DICOM on a real socket, with faults on demand.
+
+It takes reports and images, remembers every attempt, and sends studies to the service as a modality would.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+from typing import Self, TypeVar
+
+import structlog
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+from pydicom.uid import (
+    AllTransferSyntaxes,
+    BasicTextSRStorage,
+    Comprehensive3DSRStorage,
+    ComprehensiveSRStorage,
+    ComputedRadiographyImageStorage,
+    DigitalXRayImageStorageForPresentation,
+    DigitalXRayImageStorageForProcessing,
+    EnhancedSRStorage,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    SecondaryCaptureImageStorage,
+)
+from pynetdicom import evt
+from pynetdicom.presentation import build_context
+from pynetdicom.sop_class import Verification
+
+from dicom_gateway.association_scu import Destination
+from dicom_gateway.pacs_server import PacsServer
+from dicom_gateway.status import Status
+from dicom_gateway.storage_scu import FileOutcome, send_files
+from dicom_gateway.uids import is_valid_uid
+
+_log = structlog.get_logger()
+_Seen = TypeVar("_Seen")
+
+REPORT_SOP_CLASSES: tuple[str, ...] = (
+    Comprehensive3DSRStorage,
+    ComprehensiveSRStorage,
+    EnhancedSRStorage,
+    BasicTextSRStorage,
+)
+IMAGE_SOP_CLASSES: tuple[str, ...] = (
+    ComputedRadiographyImageStorage,
+    DigitalXRayImageStorageForPresentation,
+    DigitalXRayImageStorageForProcessing,
+    SecondaryCaptureImageStorage,
+)
+#: Explicit VR first: it is what is preferred when a peer offers several.
+DEFAULT_TRANSFER_SYNTAXES: tuple[str, ...] = (
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    *(uid for uid in AllTransferSyntaxes if uid not in {ExplicitVRLittleEndian, ImplicitVRLittleEndian}),
+)
+#: A-ASSOCIATE-RJ, PS3.8 Table 9-21: rejected transient, presentation, temporary congestion.
+_CONGESTION = (2, 3, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """What the PACS does wrong; by default nothing."""
+
+    #: Reject every association.
+    refuse_association: bool = False
+    #: Answer every store with this status.
+    refuse_status: int | None = None
+    #: Abort instead of answering.
+    abort_in_transfer: bool = False
+    #: Wait before answering.
+    answer_delay_seconds: float = 0.0
+    #: Answer success and forget the instance.
+    answer_and_drop: bool = False
+    #: Refuse connections for so long after `start`.
+    away_seconds: float = 0.0
+    #: Only the first so many stores (or associations, when those are refused) meet the fault; None: all.
+    fault_count: int | None = None
+
+
+_NO_FAULTS = Faults()
+
+
+@dataclass(frozen=True, slots=True)
+class StoreAttempt:
+    """One C-STORE that reached the PACS."""
+
+    sop_instance_uid: str
+    sop_class_uid: str
+    calling_ae_title: str
+    #: Aware, UTC.
+    received_at: datetime
+    #: What was answered; None for an abort.
+    status: int | None
+    is_kept: bool
+
+
+class SimulatedPacs:
+    """A PACS that listens between `start` and `stop`; it may be started again on the same port. Thread-safe."""
+
+    def __init__(
+        self,
+        ae_title: str = "PACS",
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        folder: Path | None = None,
+        faults: Faults = _NO_FAULTS,
+        sop_classes: Sequence[str] = REPORT_SOP_CLASSES + IMAGE_SOP_CLASSES,
+        transfer_syntaxes: Sequence[str] = DEFAULT_TRANSFER_SYNTAXES,
+    ) -> None:
+        """Prepare to listen; port 0 takes any free one. What arrives is also written below `folder`, if given."""
+        self.ae_title = ae_title
+        self._address = (host, port)
+        self._folder = folder
+        self._contexts = [build_context(Verification)]
+        self._contexts += [build_context(uid, list(transfer_syntaxes)) for uid in sop_classes]
+        self._changed = threading.Condition()
+        self._stopping = threading.Event()
+        self._server: PacsServer | None = None
+        self._faults = faults
+        self._faults_left = faults.fault_count
+        self._attempts: list[StoreAttempt] = []
+        self._kept: dict[str, Dataset] = {}
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port; the port is known once started."""
+        return self._address
+
+    @property
+    def attempts(self) -> tuple[StoreAttempt, ...]:
+        """Every store that came, in order, whatever was answered."""
+        with self._changed:
+            return tuple(self._attempts)
+
+    @property
+    def instances(self) -> tuple[Dataset, ...]:
+        """What was kept, once per SOP Instance UID, in order of first arrival."""
+        with self._changed:
+            return tuple(self._kept.values())
+
+    @property
+    def reports(self) -> tuple[Dataset, ...]:
+        """The structured reports among `instances`."""
+        return tuple(ds for ds in self.instances if ds.SOPClassUID in REPORT_SOP_CLASSES)
+
+    def times_sent(self, sop_instance_uid: str) -> int:
+        """Count how often this instance was sent."""
+        return sum(attempt.sop_instance_uid == sop_instance_uid for attempt in self.attempts)
+
+    def set_faults(self, faults: Faults) -> None:
+        """Change what goes wrong from here on (`away_seconds` counts at the next start)."""
+        with self._changed:
+            self._faults = faults
+            self._faults_left = faults.fault_count
+
+    def wait_for_attempts(self, number: int, timeout_seconds: float) -> tuple[StoreAttempt, ...]:
+        """Wait until so many stores came; raises TimeoutError."""
+        return self._wait(lambda: self.attempts, number, timeout_seconds)
+
+    def wait_for_reports(self, number: int, timeout_seconds: float) -> tuple[Dataset, ...]:
+        """Wait until so many different reports are kept; raises TimeoutError."""
+        return self._wait(lambda: self.reports, number, timeout_seconds)
+
+    def as_destination(self, calling_ae_title: str = "CXR_TRIAGE") -> Destination:
+        """Describe this PACS to a sender."""
+        host, port = self._address
+        return Destination(self.ae_title, self.ae_title, host, port, calling_ae_title)
+
+    def send_studies(
+        self,
+        destination: Destination,
+        files: Path | Sequence[Path],
+        on_progress: Callable[[FileOutcome], None] | None = None,
+    ) -> list[FileOutcome]:
+        """Send files, or all files below a folder, as a modality would."""
+        if isinstance(files, Path):
+            files = sorted(path for path in files.rglob("*") if path.is_file())
+        return send_files(destination, files, on_progress)
+
+    def start(self) -> None:
+        """Take the port, and listen on it at once or after `away_seconds`; raises OSError."""
+        handlers = [(evt.EVT_REQUESTED, self._on_requested), (evt.EVT_C_STORE, self._on_store)]
+        self._stopping.clear()
+        self._server = PacsServer(self.ae_title, self._address, self._contexts, handlers)
+        self._address = (self._address[0], int(self._server.server_address[1]))
+        if self._faults.away_seconds > 0:
+            away = (self._server, self._faults.away_seconds)
+            threading.Thread(target=self._listen_later, args=away, daemon=True).start()
+        else:
+            self._server.listen()
+
+    def stop(self) -> None:
+        """Close the port and abort what is open."""
+        self._stopping.set()
+        server, self._server = self._server, None
+        if server is not None:
+            server.shutdown()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _listen_later(self, server: PacsServer, seconds: float) -> None:
+        if not self._stopping.wait(seconds):
+            server.listen()
+
+    def _wait(self, seen: Callable[[], tuple[_Seen, ...]], number: int, timeout_seconds: float) -> tuple[_Seen, ...]:
+        with self._changed:
+            if not self._changed.wait_for(lambda: len(seen()) >= number, timeout_seconds):
+                raise TimeoutError(f"{len(seen())} of {number} came in {timeout_seconds} s")
+            return seen()
+
+    def _on_requested(self, event: evt.Event) -> None:
+        with self._changed:
+            refuses = self._faults.refuse_association
+        if refuses and self._take_faults().refuse_association:
+            event.assoc.acse.send_reject(*_CONGESTION)
+            event.assoc.kill()
+
+    def _on_store(self, event: evt.Event) -> int:
+        faults = self._take_faults()
+        if faults.answer_delay_seconds > 0:
+            self._stopping.wait(faults.answer_delay_seconds)
+        if faults.abort_in_transfer:
+            event.assoc.abort()
+            self._note(event, None)
+            return int(Status.SUCCESS)  # not sent: the association is gone
+        if faults.refuse_status is not None:
+            self._note(event, faults.refuse_status)
+            return faults.refuse_status
+        self._note(event, int(Status.SUCCESS), is_kept=not faults.answer_and_drop)
+        return int(Status.SUCCESS)
+
+    def _take_faults(self) -> Faults:
+        """Give the faults that this store or association meets, and count it."""
+        with self._changed:
+            if self._faults_left is None:
+                return self._faults
+            if self._faults_left <= 0:
+                return _NO_FAULTS
+            self._faults_left -= 1
+            return self._faults
+
+    def _note(self, event: evt.Event, status: int | None, *, is_kept: bool = False) -> None:
+        attempt = StoreAttempt(
+            sop_instance_uid=str(event.request.AffectedSOPInstanceUID),
+            sop_class_uid=str(event.request.AffectedSOPClassUID),
+            calling_ae_title=event.assoc.requestor.ae_title,
+            received_at=datetime.now(UTC),
+            status=status,
+            is_kept=is_kept,
+        )
+        encoded = event.encoded_dataset() if is_kept else b""
+        with self._changed:
+            self._attempts.append(attempt)
+            if is_kept:
+                self._kept[attempt.sop_instance_uid] = self._keep(encoded)
+            self._changed.notify_all()
+        _log.info("pacs_store", sop_instance_uid=attempt.sop_instance_uid, status=status, is_kept=is_kept)
+
+    def _keep(self, encoded: bytes) -> Dataset:
+        dataset = dcmread(BytesIO(encoded))
+        study_uid, sop_uid = str(dataset.StudyInstanceUID), str(dataset.SOPInstanceUID)
+        if self._folder is not None and is_valid_uid(study_uid) and is_valid_uid(sop_uid):
+            folder = self._folder / study_uid
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / f"{sop_uid}.dcm").write_bytes(encoded)
+        return dataset

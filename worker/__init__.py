@@ -1,0 +1,1 @@
+"""The straight line from an acknowledged instance to a delivered report."""

@@ -1,0 +1,117 @@
+"""The task analyse_study: claim, read, commit. Safe to run twice, or on two workers at once."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from config.settings import AnalysisSettings
+from db import instances, results, studies
+from db.results import NewResult
+from db.session import Engine
+from db.studies import Claim
+from db.tables import Instance
+from dicom_gateway.instance_store import InstanceStore
+from domain.errors import BrokerUnavailable, CxrTriageError
+from domain.priority import reading_priority
+from worker.attempts import end_analysis
+from worker.pipeline import Pipeline, Reading, StoredImage
+from worker.queue import Doorbell
+
+_log = structlog.get_logger()
+
+
+class StudyAnalysis:
+    """Analyses one study at a time, whoever rings for it and however often."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        store: InstanceStore,
+        pipeline: Pipeline,
+        model_version: str,
+        doorbell: Doorbell,
+        settings: AnalysisSettings,
+        destinations: Sequence[str],
+    ) -> None:
+        self._engine = engine
+        self._store = store
+        self._pipeline = pipeline
+        self._model_version = model_version
+        self._doorbell = doorbell
+        self._settings = settings
+        self._destinations = destinations
+
+    def warm_up(self) -> None:
+        """Load the network before the first study comes."""
+        self._pipeline.warm_up()
+
+    def run(self, study_id: int, task_id: str) -> None:
+        """Analyse the study if it is to be had; what fails is given back with a wait, or FAILED.
+
+        Raises StoreUnavailable when not even that can be written down: the lease then runs out.
+        """
+        lease = timedelta(seconds=self._settings.lease_seconds)
+        claim = studies.claim(self._engine, study_id, task_id, datetime.now(UTC), lease)
+        if claim is None:
+            _log.info("analysis_not_needed", study_id=study_id)
+            return
+        if claim.attempt > self._settings.max_attempts:
+            end_analysis(self._engine, claim, self._settings, "the analysis process died or hung")
+            return
+        try:
+            self._analyse(claim)
+        except CxrTriageError as error:
+            end_analysis(self._engine, claim, self._settings, f"{type(error).__name__}: {error}")
+
+    def give_back(self, study_id: int, task_id: str, error: str) -> None:
+        """End the attempt that `task_id` holds, after a failure outside the tree of our own errors."""
+        claim = studies.held_by(self._engine, study_id, task_id)
+        if claim is not None:
+            end_analysis(self._engine, claim, self._settings, error)
+
+    def _analyse(self, claim: Claim) -> None:
+        rows = instances.newest_of_study(self._engine, claim.study_id)
+        images = [StoredImage(row.sop_instance_uid, self._store.path_of(row.relative_path)) for row in rows]
+        reading = self._pipeline.read_study(images, self._damaged(rows))
+        new = self._new_result(reading, rows)
+        delivery_ids = results.commit_result(self._engine, claim, new, self._destinations, datetime.now(UTC))
+        if delivery_ids is None:
+            _log.info("analysis_overtaken", study_instance_uid=claim.study_instance_uid, revision=claim.revision)
+            return
+        _log.info(
+            "study_analysed",
+            study_instance_uid=claim.study_instance_uid,
+            revision=claim.revision,
+            assessment=reading.assessment.value,
+            refusal=reading.refusal.code.value if reading.refusal else None,
+        )
+        self._ring(delivery_ids)
+
+    def _damaged(self, rows: Sequence[Instance]) -> list[str]:
+        """Name the instances whose file is missing or differs from what was acknowledged."""
+        damaged = [r for r in rows if not self._store.verify(r.relative_path, r.sha256, r.size_bytes)]
+        for row in damaged:
+            _log.error("stored_instance_damaged", sop_instance_uid=row.sop_instance_uid, path=row.relative_path)
+        return [row.sop_instance_uid for row in damaged]
+
+    def _new_result(self, reading: Reading, rows: Sequence[Instance]) -> NewResult:
+        row_ids = {row.sop_instance_uid: row.id for row in rows}
+        analysed = reading.analysed_sop_instance_uid
+        return NewResult(
+            model_version=self._model_version,
+            assessment=reading.assessment,
+            probability=reading.probability,
+            operating_point=reading.operating_point,
+            refusal=reading.refusal,
+            analysed_instance_id=row_ids[analysed] if analysed else None,
+            considered=reading.considered,
+            notes=reading.notes,
+            reading_priority=reading_priority(reading.assessment, reading.ordered_priorities),
+        )
+
+    def _ring(self, delivery_ids: list[int]) -> None:
+        try:
+            self._doorbell.ring_for_deliveries(delivery_ids)
+        except BrokerUnavailable as error:
+            _log.warning("doorbell_not_rung", error=str(error))  # the sweep rings again

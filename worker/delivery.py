@@ -1,0 +1,81 @@
+"""The task deliver_report: claim, build the report once, send, record. Safe to run twice."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from config.settings import DeliverySettings
+from db import deliveries
+from db.deliveries import DeliveryClaim
+from db.session import Engine
+from dicom_gateway.association_scu import Destination
+from dicom_gateway.storage_scu import send_report
+from domain.errors import CxrTriageError, PeerBusy, Rejected, ReportRefused
+from worker.attempts import end_delivery
+from worker.reporting import ReportKeeper
+
+_log = structlog.get_logger()
+
+
+class ReportDelivery:
+    """Delivers one report at a time, whoever rings for it and however often."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        keeper: ReportKeeper,
+        destinations: Mapping[str, Destination],
+        settings: DeliverySettings,
+    ) -> None:
+        self._engine = engine
+        self._keeper = keeper
+        self._destinations = destinations
+        self._settings = settings
+
+    def run(self, delivery_id: int, task_id: str) -> None:
+        """Send the report if it is to be sent; what fails is due again later, or FAILED.
+
+        Raises StoreUnavailable when not even that can be written down: the lease then runs out.
+        """
+        lease = timedelta(seconds=self._settings.lease_seconds)
+        claim = deliveries.claim(self._engine, delivery_id, task_id, datetime.now(UTC), lease)
+        if claim is None:
+            _log.info("delivery_not_needed", delivery_id=delivery_id)
+            return
+        try:
+            self._deliver(claim)
+        except Rejected as error:
+            self._end_attempt(claim, error, for_good=True)
+        except CxrTriageError as error:
+            self._end_attempt(claim, error, for_good=False)
+
+    def give_back(self, delivery_id: int, task_id: str, error: str) -> None:
+        """End the attempt that `task_id` holds, after a failure outside the tree of our own errors."""
+        claim = deliveries.held_by(self._engine, delivery_id, task_id)
+        if claim is not None:
+            end_delivery(self._engine, claim, self._settings, error, dimse_status=None)
+
+    def _deliver(self, claim: DeliveryClaim) -> None:
+        destination = self._destinations.get(claim.destination)
+        if destination is None:
+            raise Rejected(f"destination {claim.destination} is not in the settings any more")
+        report = self._keeper.report_for(claim.result_id)
+        outcome = send_report(destination, report.content)
+        recorded = deliveries.finish(self._engine, claim, datetime.now(UTC), outcome.status)
+        _log.info(
+            "report_sent",
+            sop_instance_uid=report.sop_instance_uid,
+            destination=claim.destination,
+            dimse_status=f"0x{outcome.status:04X}",
+            recorded=recorded,
+        )
+
+    def _end_attempt(self, claim: DeliveryClaim, error: CxrTriageError, *, for_good: bool) -> None:
+        status = error.status if isinstance(error, ReportRefused | PeerBusy) else None
+        text = f"{type(error).__name__}: {error}"
+        if for_good:
+            moved = deliveries.fail(self._engine, claim, datetime.now(UTC), text, status)
+            _log.error("delivery_failed", delivery_id=claim.delivery_id, error=text, moved=moved)
+        else:
+            end_delivery(self._engine, claim, self._settings, text, dimse_status=status)

@@ -1,0 +1,64 @@
+"""The listener process: the Storage SCP, its intake, and the signs of life of its associations."""
+
+import json
+import os
+import threading
+from pathlib import Path
+
+import structlog
+
+from config.settings import Settings
+from db import schema
+from dicom_gateway.storage_scp import StorageScp
+from domain.errors import StoreUnavailable
+from worker.bootstrap import Collaborators, scp_config
+from worker.intake import Intake
+
+_log = structlog.get_logger()
+#: Seconds between two signs of life of the open associations.
+_HEARTBEAT_SECONDS = 2.0
+
+
+def run_listener(settings: Settings, stop: threading.Event) -> None:
+    """Receive until `stop` is set. Raises ConfigurationInvalid when the port or the database is not usable."""
+    collaborators = Collaborators(settings)
+    schema.require_newest(collaborators.engine)
+    intake = collaborators.intake
+    swept = collaborators.store.sweep_incoming()
+    scp = StorageScp(
+        scp_config(settings),
+        collaborators.store,
+        intake.on_instance,
+        on_association_open=intake.on_association_open,
+        on_association_closed=intake.on_association_closed,
+    )
+    scp.start()
+    try:
+        host, port = scp.address
+        _publish_address(settings, host, port)
+        _log.info("listening", ae_title=settings.listener.ae_title, host=host, port=port, half_received_swept=swept)
+        while not stop.wait(_HEARTBEAT_SECONDS):
+            _give_signs_of_life(intake)
+    finally:
+        scp.stop()
+        address_file(settings).unlink(missing_ok=True)
+
+
+def _give_signs_of_life(intake: Intake) -> None:
+    try:
+        intake.give_signs_of_life()
+    except StoreUnavailable as error:
+        _log.warning("heartbeat_not_written", error=str(error))
+
+
+def address_file(settings: Settings) -> Path:
+    """Where the listener says on which address it listens (port 0 takes any)."""
+    return settings.run_dir / "listener.json"
+
+
+def _publish_address(settings: Settings, host: str, port: int) -> None:
+    settings.run_dir.mkdir(parents=True, exist_ok=True)
+    content = json.dumps({"host": host, "port": port, "ae_title": settings.listener.ae_title, "pid": os.getpid()})
+    temporary = settings.run_dir / f"listener.{os.getpid()}.tmp"
+    temporary.write_text(content)
+    temporary.replace(address_file(settings))

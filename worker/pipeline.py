@@ -1,0 +1,147 @@
+"""From the files of one study to one reading: choose the frontal image, display image, tensor, network."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from dicom_gateway.display import image_from_file
+from dicom_gateway.header import image_header, ordered_priority, read_header
+from domain.errors import InstanceInvalid, NotAnalysable
+from domain.finding import Assessment, OperatingPoint, Refusal, RefusalCode
+from domain.study import ImageHeader, choose_frontal
+from model.classifier import Classifier
+from model.image_file import read_image
+from model.preprocess import preprocess
+
+
+@dataclass(frozen=True, slots=True)
+class StoredImage:
+    """One instance of a study, as the pipeline sees it."""
+
+    sop_instance_uid: str
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the pipeline can say about one study, or about one file."""
+
+    assessment: Assessment
+    #: Calibrated, in [0, 1]; None when nothing was scored.
+    probability: float | None = None
+    operating_point: OperatingPoint | None = None
+    #: Why nothing was scored; None when something was.
+    refusal: Refusal | None = None
+    #: SOP Instance UID of the image that was scored.
+    analysed_sop_instance_uid: str | None = None
+    #: SOP Instance UIDs of every image that was looked at.
+    considered: tuple[str, ...] = ()
+    #: Requested Procedure Priority of each image that states one.
+    ordered_priorities: tuple[str, ...] = ()
+    #: What was decided on the way to the display image, and why other images were passed over.
+    notes: tuple[str, ...] = ()
+
+
+class Pipeline:
+    """The way of one study through the network; holds no state between studies."""
+
+    def __init__(
+        self, classifier: Classifier, operating_point: OperatingPoint, *, refuse_outside_population: bool
+    ) -> None:
+        self._classifier = classifier
+        self._operating_point = operating_point
+        self._refuse_outside_population = refuse_outside_population
+
+    def warm_up(self) -> None:
+        """Run the network once, so that the first study does not wait for its loading."""
+        self._probability(np.linspace(0.0, 1.0, 256 * 256, dtype=np.float32).reshape(256, 256))
+
+    def read_study(self, images: Sequence[StoredImage], damaged: Sequence[str] = ()) -> Reading:
+        """Read one study; `damaged` are the SOP Instance UIDs whose files are missing or altered.
+
+        Never raises for what an image is: the reading says so. Raises StoreUnavailable when the disk fails.
+        """
+        refusals = {uid: Refusal(RefusalCode.STORE_DAMAGED, "checksum or size differs") for uid in damaged}
+        headers, ordered = _read_headers(images, refusals)
+        candidates, by_header = choose_frontal(headers)
+        refusals |= by_header
+        reading = self._first_scored(candidates, images, refusals)
+        if reading is None:
+            ranked = [header.sop_instance_uid for header in candidates] + [image.sop_instance_uid for image in images]
+            telling = next((refusals[uid] for uid in ranked if uid in refusals), Refusal(RefusalCode.NO_IMAGE, ""))
+            reading = Reading(Assessment.UNDETERMINED, refusal=telling)
+        return replace(
+            reading,
+            considered=tuple(image.sop_instance_uid for image in images),
+            ordered_priorities=ordered,
+            notes=reading.notes + tuple(f"{uid}: {refusal}" for uid, refusal in sorted(refusals.items())),
+        )
+
+    def read_picture(self, path: Path) -> Reading:
+        """Read a JPEG or PNG file, which says nothing of view or body part. Raises StoreUnavailable."""
+        try:
+            probability = self._probability(read_image(path))
+        except NotAnalysable as refused:
+            return Reading(Assessment.UNDETERMINED, refusal=Refusal(refused.code, refused.detail))
+        return self._assessed(probability)
+
+    def _first_scored(
+        self, candidates: Sequence[ImageHeader], images: Sequence[StoredImage], refusals: dict[str, Refusal]
+    ) -> Reading | None:
+        """Score the first candidate that can be scored; add a refusal for each one before it."""
+        paths = {image.sop_instance_uid: image.path for image in images}
+        for header in candidates:
+            try:
+                return self._score(header, paths[header.sop_instance_uid])
+            except NotAnalysable as refused:
+                refusals[header.sop_instance_uid] = Refusal(refused.code, refused.detail)
+        return None
+
+    def _score(self, header: ImageHeader, path: Path) -> Reading:
+        self._check_population(header)
+        image = image_from_file(path)
+        reading = self._assessed(self._probability(image.pixels))
+        return replace(reading, analysed_sop_instance_uid=header.sop_instance_uid, notes=tuple(image.notes))
+
+    def _check_population(self, header: ImageHeader) -> None:
+        age = header.patient_age_years
+        population = self._classifier.card.population
+        if age is None or not self._refuse_outside_population:
+            return
+        if not population.age_years_min <= int(age) <= population.age_years_max:
+            limits = f"{population.age_years_min} to {population.age_years_max} years"
+            raise NotAnalysable(RefusalCode.OUTSIDE_POPULATION, f"the network was made for {limits} of age")
+
+    def _probability(self, image: npt.NDArray[np.float32]) -> float:
+        tensor = preprocess(image)
+        return float(self._classifier.predict(tensor[np.newaxis])[0])
+
+    def _assessed(self, probability: float) -> Reading:
+        point = self._operating_point
+        return Reading(point.assess(probability), probability=probability, operating_point=point)
+
+
+def _read_headers(
+    images: Sequence[StoredImage], refusals: dict[str, Refusal]
+) -> tuple[list[ImageHeader], tuple[str, ...]]:
+    """Read the headers of the images that are not refused yet, and the priorities that they state.
+
+    Adds a refusal for each one that cannot be read.
+    """
+    headers, ordered = [], []
+    for image in images:
+        if image.sop_instance_uid in refusals:
+            continue
+        try:
+            ds = read_header(image.path)
+        except InstanceInvalid:
+            refusals[image.sop_instance_uid] = Refusal(RefusalCode.UNDECODABLE, "not a readable DICOM instance")
+        except NotAnalysable as refused:
+            refusals[image.sop_instance_uid] = Refusal(refused.code, refused.detail)
+        else:
+            headers.append(replace(image_header(ds), sop_instance_uid=image.sop_instance_uid))
+            ordered.append(ordered_priority(ds))
+    return headers, tuple(filter(None, ordered))

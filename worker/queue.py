@@ -1,0 +1,102 @@
+"""The broker as a doorbell: Celery carries ids, the database says what is to be done."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from config.settings import Settings
+from db import deliveries, studies
+from db.session import Engine
+from domain.errors import BrokerUnavailable
+
+ANALYSE_QUEUE = "analyse"
+DELIVER_QUEUE = "deliver"
+ANALYSE_TASK = "cxr_triage.analyse_study"
+DELIVER_TASK = "cxr_triage.deliver_report"
+#: Seconds to wait for the broker before giving up: the sweep rings again.
+_BROKER_SECONDS = 5
+
+
+def embedded_socket(settings: Settings) -> Path:
+    """Where the embedded Valkey listens."""
+    return settings.run_dir / "valkey.sock"
+
+
+def make_celery(settings: Settings) -> Celery:
+    """Build the Celery application; nothing is connected yet."""
+    app = Celery("cxr-triage", set_as_current=False)
+    url = settings.broker.url.get_secret_value() or f"redis+socket://{embedded_socket(settings)}"
+    app.conf.update(
+        broker_url=url,
+        broker_connection_retry_on_startup=True,
+        broker_connection_timeout=_BROKER_SECONDS,
+        broker_transport_options=_transport_options(url, settings),
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        # A message for a task that failed is done with: the row says when to try again (retry in one layer).
+        task_acks_on_failure_or_timeout=True,
+        task_ignore_result=True,
+        task_publish_retry=False,
+        task_routes={ANALYSE_TASK: {"queue": ANALYSE_QUEUE}, DELIVER_TASK: {"queue": DELIVER_QUEUE}},
+        worker_prefetch_multiplier=1,
+        worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
+        worker_send_task_events=False,
+        worker_enable_remote_control=False,
+        enable_utc=True,
+    )
+    return app
+
+
+def _transport_options(url: str, settings: Settings) -> dict[str, object]:
+    if not url.startswith(("redis", "rediss", "valkey")):
+        return {}
+    return {
+        "visibility_timeout": settings.broker.visibility_timeout_seconds,
+        "socket_timeout": _BROKER_SECONDS,
+        "socket_connect_timeout": _BROKER_SECONDS,
+    }
+
+
+class Doorbell:
+    """Rings for studies and deliveries, and remembers in the database that it did."""
+
+    def __init__(self, app: Celery, engine: Engine) -> None:
+        self._app = app
+        self._engine = engine
+
+    def ring_for_studies(self, study_ids: list[int]) -> None:
+        """Queue the analysis of each study. Raises BrokerUnavailable, StoreUnavailable."""
+        self._ring(ANALYSE_TASK, study_ids)
+        studies.note_queued(self._engine, study_ids, datetime.now(UTC))
+
+    def ring_for_deliveries(self, delivery_ids: list[int]) -> None:
+        """Queue each delivery. Raises BrokerUnavailable, StoreUnavailable."""
+        self._ring(DELIVER_TASK, delivery_ids)
+        deliveries.note_queued(self._engine, delivery_ids, datetime.now(UTC))
+
+    def _ring(self, task: str, ids: list[int]) -> None:
+        with _broker_errors():
+            for row_id in ids:
+                self._app.send_task(task, args=(row_id,))
+
+    def depth(self, queue: str) -> int:
+        """Count the messages that wait in a queue. Raises BrokerUnavailable."""
+        with _broker_errors(), self._app.connection_for_read() as connection:
+            connection.ensure_connection(max_retries=1, timeout=_BROKER_SECONDS)
+            channel = connection.default_channel
+            declared = channel.queue_declare(queue=queue, passive=False, durable=True, auto_delete=False)
+            return int(declared.message_count)
+
+
+@contextmanager
+def _broker_errors() -> Iterator[None]:
+    """Turn what kombu and its transports raise for a broker that is away into BrokerUnavailable."""
+    try:
+        yield
+    except (OperationalError, OSError) as error:
+        raise BrokerUnavailable(f"broker: {error}") from error

@@ -1,0 +1,76 @@
+"""Readiness: which studies are complete, and the sweep that rings for whatever was forgotten."""
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from config.settings import AnalysisSettings, DeliverySettings, ReadinessSettings
+from db import deliveries, studies
+from db.session import Engine
+from domain.errors import BrokerUnavailable, StoreUnavailable
+from worker.attempts import end_analysis, end_delivery
+from worker.queue import ANALYSE_QUEUE, DELIVER_QUEUE, Doorbell
+
+_log = structlog.get_logger()
+_LEASE_RAN_OUT = "the process died or hung: its lease ran out"
+
+
+class Readiness:
+    """Looks at the database again and again; any number of these may run at once."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        doorbell: Doorbell,
+        readiness: ReadinessSettings,
+        analysis_settings: AnalysisSettings,
+        delivery_settings: DeliverySettings,
+    ) -> None:
+        self._engine = engine
+        self._doorbell = doorbell
+        self._settings = readiness
+        self._analysis_settings = analysis_settings
+        self._delivery_settings = delivery_settings
+
+    def run(self, stop: threading.Event) -> None:
+        """Sweep until `stop` is set; a database or broker that is away is waited for."""
+        away = False
+        while not stop.is_set():
+            try:
+                self.sweep()
+                if away:
+                    _log.info("sweep_resumed")
+                away = False
+            except (StoreUnavailable, BrokerUnavailable) as error:
+                if not away:
+                    _log.error("sweep_failed", error=str(error))
+                away = True
+            stop.wait(self._settings.sweep_seconds)
+
+    def sweep(self) -> None:
+        """Look once. Raises StoreUnavailable, BrokerUnavailable."""
+        self._end_expired_claims()
+        now = datetime.now(UTC)
+        quiet = timedelta(seconds=self._settings.study_quiet_seconds)
+        stale = timedelta(seconds=self._settings.association_stale_seconds)
+        for study_id in studies.mark_ready(self._engine, now, quiet, stale):
+            _log.info("study_ready", study_id=study_id)
+        # Deliveries first: what is analysed already should not wait for a long queue of studies to be rung for.
+        self._doorbell.ring_for_deliveries(
+            list(deliveries.due(self._engine, now, self._requeue_before(DELIVER_QUEUE, now)))
+        )
+        self._doorbell.ring_for_studies(list(studies.due(self._engine, now, self._requeue_before(ANALYSE_QUEUE, now))))
+
+    def _requeue_before(self, queue: str, now: datetime) -> datetime | None:
+        """Rung for before this and still waiting: forgotten. None while the queue still holds messages."""
+        if self._doorbell.depth(queue) > 0:
+            return None
+        return now - timedelta(seconds=self._settings.requeue_seconds)
+
+    def _end_expired_claims(self) -> None:
+        now = datetime.now(UTC)
+        for claim in studies.expired_claims(self._engine, now):
+            end_analysis(self._engine, claim, self._analysis_settings, _LEASE_RAN_OUT)
+        for expired in deliveries.expired_claims(self._engine, now):
+            end_delivery(self._engine, expired, self._delivery_settings, _LEASE_RAN_OUT, dimse_status=None)

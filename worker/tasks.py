@@ -1,0 +1,62 @@
+"""The two Celery tasks. They carry ids, never pixels; what they do is decided by the database."""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import structlog
+from celery import Celery, Task
+
+from config.settings import Settings
+from worker.queue import ANALYSE_TASK, DELIVER_TASK
+
+_log = structlog.get_logger()
+
+
+class Work(Protocol):
+    """What a task does with one row: run it, or give it back when it failed in a way nobody foresaw."""
+
+    def run(self, row_id: int, task_id: str, /) -> None:
+        """Claim the row and do the work."""
+
+    def give_back(self, row_id: int, task_id: str, error: str, /) -> None:
+        """End the attempt that the task holds."""
+
+
+class WorkTask(Task):  # type: ignore[misc]  # Celery is untyped
+    """A task on one row; a failure, foreseen or not, gives the row back at once instead of when the lease ends."""
+
+    def __init__(self, name: str, work: Callable[[], Work], soft_seconds: int, hard_seconds: int) -> None:
+        """`work` gives the collaborator of the process that runs the task."""
+        self.name = name
+        self.soft_time_limit = soft_seconds
+        self.time_limit = hard_seconds
+        self._work = work
+
+    def run(self, row_id: int) -> None:
+        """Do the work on one row of the database."""
+        self._work().run(row_id, self.request.id)
+
+    def on_failure(self, exc: BaseException, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:  # noqa: ANN401, ARG002 - Celery's signature
+        """End the attempt. The text of a foreign exception may hold patient data: type and place are kept."""
+        what = f"{type(exc).__name__} at {_where(exc)}"
+        _log.error("task_failed", task=self.name, row_id=args[0], error=what)
+        self._work().give_back(args[0], task_id, what)
+
+
+def _where(exc: BaseException) -> str:
+    """Give file and line of the innermost frame."""
+    trace = exc.__traceback__
+    if trace is None:
+        return "unknown place"
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}"
+
+
+def register(app: Celery, settings: Settings, analysis: Callable[[], Work], delivery: Callable[[], Work]) -> None:
+    """Register both tasks with their time limits."""
+    for name, work, limits in (
+        (ANALYSE_TASK, analysis, settings.analysis),
+        (DELIVER_TASK, delivery, settings.delivery),
+    ):
+        app.register_task(WorkTask(name, work, limits.soft_time_limit_seconds, limits.hard_time_limit_seconds))

@@ -1,0 +1,68 @@
+"""`cxr-triage deliveries`: what waits, what failed, and sending again."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from admin.options import ConfigOption, DataDirOption, JsonOption, settings_from
+from admin.output import console, print_json, print_table
+from db import deliveries, schema
+from db.session import make_engine
+from db.tables import Delivery, Result, Study
+from domain.errors import Rejected
+from domain.study import DeliveryState
+
+app = typer.Typer(help="List deliveries of reports, or send some again.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_deliveries(
+    state: Annotated[DeliveryState | None, typer.Option(help="Only this state.", show_default=False)] = None,
+    limit: Annotated[int, typer.Option(help="At most so many, newest first.", min=1)] = 50,
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """List deliveries, newest first."""
+    engine = make_engine(settings_from(config, data_dir).database_url)
+    schema.require_newest(engine)
+    rows = [_row(*found) for found in deliveries.listed(engine, state, limit)]
+    if json_output:
+        print_json(rows)
+        return
+    columns = ("id", "study_instance_uid", "revision", "destination", "state", "attempts", "last_error")
+    print_table(columns, ([row[column] for column in columns] for row in rows))
+
+
+@app.command("resend")
+def resend(
+    delivery_ids: Annotated[list[int] | None, typer.Argument(help="Ids from `deliveries list`.")] = None,
+    failed: Annotated[bool, typer.Option("--failed", help="Every FAILED delivery.")] = False,
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Make deliveries due again; the bytes sent are those that were kept, so this is harmless."""
+    engine = make_engine(settings_from(config, data_dir).database_url)
+    schema.require_newest(engine)
+    chosen = list(delivery_ids or [])
+    if failed:
+        chosen += [delivery.id for delivery, _, _ in deliveries.listed(engine, DeliveryState.FAILED, limit=1_000_000)]
+    if not chosen:
+        raise Rejected("nothing to send again: give ids, or --failed")
+    moved = deliveries.resend(engine, chosen, datetime.now(UTC))
+    console.print(f"{moved} of {len(chosen)} deliveries are due again")
+
+
+def _row(delivery: Delivery, result: Result, study: Study) -> dict[str, Any]:
+    return {
+        "id": delivery.id,
+        "study_instance_uid": study.study_instance_uid,
+        "revision": result.revision,
+        "destination": delivery.destination,
+        "state": delivery.state.value,
+        "attempts": delivery.attempts,
+        "next_attempt_at": delivery.next_attempt_at,
+        "sent_at": delivery.sent_at,
+        "last_error": delivery.last_error,
+    }

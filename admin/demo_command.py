@@ -1,0 +1,238 @@
+"""`cxr-triage demo`: the main job, from nothing, on real chest X-rays, with a simulated PACS beside it."""
+
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from admin.output import console
+from admin.service_process import ServiceProcess
+from config.load import load_settings
+from db import deliveries, instances, overview, results, studies
+from db.tables import Result, Study
+from dicom_gateway.association_scu import Destination
+from dicom_gateway.demo_studies import DemoStudy, make_demo_studies
+from dicom_gateway.simulated_pacs import SimulatedPacs
+from dicom_gateway.storage_scu import send_files
+from domain.errors import Rejected
+from domain.study import DeliveryState, StudyStatus
+from worker.bootstrap import Collaborators
+
+_SAMPLES = Path(__file__).resolve().parents[1] / "samples"
+_PACS_AE_TITLE = "SIMPACS"
+#: Seconds after which a report that has not come counts as lost.
+_PATIENCE_SECONDS = 120.0
+_POLL_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What became of one study."""
+
+    demo: DemoStudy
+    study: Study | None
+    result: Result | None
+    delivered: bool
+    #: From the last C-STORE response of the study to its report's arrival in the PACS.
+    seconds: float | None
+
+
+def demo(
+    stay_up: Annotated[bool, typer.Option("--stay-up", help="Keep the service running afterwards.")] = False,
+    data_dir: Annotated[
+        Path | None, typer.Option("--data-dir", help="Keep the data there, instead of in a temporary folder.")
+    ] = None,
+) -> None:
+    """Start the service and a simulated PACS, send real chest X-rays, and print what came back.
+
+    Exit status 1 if anything acknowledged is missing, or any report was not received.
+    """
+    with tempfile.TemporaryDirectory(prefix="cxr-demo-") as folder:
+        home = data_dir or Path(folder)
+        with SimulatedPacs(_PACS_AE_TITLE, "127.0.0.1") as pacs:
+            faults = _run(home, pacs, stay_up=stay_up)
+    if faults:
+        console.print("[bold red]The demo found faults:[/]")
+        for fault in faults:
+            console.print(f"  {fault}", markup=False)
+        raise typer.Exit(1)
+
+
+def _run(home: Path, pacs: SimulatedPacs, *, stay_up: bool) -> list[str]:
+    console.print("Wrapping real chest X-rays as DICOM studies ...")
+    made = make_demo_studies(_SAMPLES, home / "to-send", seed=str(home))
+    pacs_address = f"{_PACS_AE_TITLE}@127.0.0.1:{pacs.address[1]}"
+    console.print("Starting the service ...")
+    with ServiceProcess(home / "data", ["--dicom-port", "0", "--pacs", pacs_address]) as service:
+        host, port = service.wait_until_listening()
+        listener = Destination("cxr-triage", "CXR_TRIAGE", host, port, _PACS_AE_TITLE)
+        console.print(f"  Storage SCP  CXR_TRIAGE@{host}:{port}\n  PACS         {pacs_address}")
+        collaborators = Collaborators(load_settings(None, {"service": {"data_dir": home / "data"}}))
+        faults, sent_at = _send(made, listener)
+        _wait_for_reports(collaborators, pacs, len(made))
+        outcomes = [_outcome(collaborators, pacs, demo, sent_at) for demo in made]
+        console.print(_table(outcomes))
+        faults += _faults(collaborators, pacs, outcomes)
+        if not faults:
+            _say_all_is_well(outcomes)
+        if stay_up:
+            _stay_up(service, home / "data", listener)
+    return faults
+
+
+def _send(made: Sequence[DemoStudy], listener: Destination) -> tuple[list[str], dict[str, float]]:
+    """Send every study by C-STORE; give what was not acknowledged, and when each study's last answer came."""
+    faults: list[str] = []
+    sent_at: dict[str, float] = {}
+    with _progress("Sending") as progress:
+        task = progress.add_task("C-STORE", total=len(made))
+        for study in made:
+            refused = [sent for sent in send_files(listener, study.files) if not sent.is_stored]
+            faults += [f"{study.label}: {sent.path.name} was not acknowledged: {sent.error}" for sent in refused]
+            sent_at[study.study_instance_uid] = time.time()
+            progress.advance(task)
+    return faults, sent_at
+
+
+def _wait_for_reports(collaborators: Collaborators, pacs: SimulatedPacs, expected: int) -> None:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    with _progress("Waiting") as progress:
+        task = progress.add_task("reports in the PACS", total=expected)
+        while time.monotonic() < deadline:
+            received = len({report.StudyInstanceUID for report in pacs.reports})
+            progress.update(task, completed=received)
+            if received >= expected and overview.studies_by_status(collaborators.engine)["REPORTED"] >= expected:
+                return
+            time.sleep(_POLL_SECONDS)
+
+
+def _progress(words: str) -> Progress:
+    columns = (TextColumn(words), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    return Progress(*columns, TimeElapsedColumn(), console=console)
+
+
+def _outcome(collaborators: Collaborators, pacs: SimulatedPacs, demo: DemoStudy, sent_at: dict[str, float]) -> _Outcome:
+    engine = collaborators.engine
+    study = studies.find(engine, demo.study_instance_uid)
+    history = results.of_study(engine, study.id) if study else []
+    result = history[-1] if history else None
+    sent = result is not None and all(
+        delivery.state is DeliveryState.SENT for delivery in deliveries.of_result(engine, result.id)
+    )
+    arrived_at = _arrival(pacs, demo.study_instance_uid)
+    seconds = None if arrived_at is None else arrived_at - sent_at[demo.study_instance_uid]
+    return _Outcome(demo, study, result, sent and arrived_at is not None, seconds)
+
+
+def _arrival(pacs: SimulatedPacs, study_instance_uid: str) -> float | None:
+    """Tell when the newest report of a study arrived in the PACS, in seconds since the epoch."""
+    uids = {report.SOPInstanceUID for report in pacs.reports if report.StudyInstanceUID == study_instance_uid}
+    arrivals = [a.received_at.timestamp() for a in pacs.attempts if a.is_kept and a.sop_instance_uid in uids]
+    return max(arrivals, default=None)
+
+
+def _table(outcomes: Sequence[_Outcome]) -> Table:
+    table = Table(title="What the network says, and what the PACS received", title_justify="left")
+    for column in (
+        "study",
+        "sent as",
+        "truth",
+        "probability",
+        "assessment",
+        "priority",
+        "why not analysed",
+        "report",
+        "seconds",
+    ):
+        table.add_column(column, justify="right" if column in {"probability", "seconds"} else "left")
+    for outcome in sorted(outcomes, key=_reading_order):
+        table.add_row(*_cells(outcome))
+    return table
+
+
+def _reading_order(outcome: _Outcome) -> tuple[int, float]:
+    if outcome.result is None:
+        return (-1, 0.0)
+    return (outcome.result.reading_priority.rank, -(outcome.result.probability or 0.0))
+
+
+def _cells(outcome: _Outcome) -> tuple[str, ...]:
+    result = outcome.result
+    if result is None:
+        return (outcome.demo.label, outcome.demo.sent_as, outcome.demo.truth, "-", "-", "-", "no result", "no", "-")
+    refusal = results.refusal_of(result)
+    return (
+        outcome.demo.label,
+        outcome.demo.sent_as,
+        outcome.demo.truth,
+        "-" if result.probability is None else f"{result.probability:.3f}",
+        result.assessment.value.replace("_", " "),
+        result.reading_priority.value,
+        refusal.code.words if refusal else "",
+        "delivered" if outcome.delivered else "[red]missing[/]",
+        "-" if outcome.seconds is None else f"{outcome.seconds:.1f}",
+    )
+
+
+def _faults(collaborators: Collaborators, pacs: SimulatedPacs, outcomes: Sequence[_Outcome]) -> list[str]:
+    faults = []
+    for outcome in outcomes:
+        label = outcome.demo.label
+        if outcome.study is None:
+            faults.append(f"{label}: acknowledged, but unknown to the database")
+            continue
+        if outcome.study.status is not StudyStatus.REPORTED:
+            faults.append(f"{label}: ended as {outcome.study.status.value}")
+        if not outcome.delivered:
+            faults.append(f"{label}: its report was not received by the PACS")
+        faults += _missing_files(collaborators, outcome.study, len(outcome.demo.files), label)
+        faults += _wrong_refusal(outcome)
+    for report in pacs.reports:
+        if (times := pacs.times_sent(report.SOPInstanceUID)) > 1:
+            faults.append(f"report {report.SOPInstanceUID} was received {times} times")
+    return faults
+
+
+def _missing_files(collaborators: Collaborators, study: Study, expected: int, label: str) -> list[str]:
+    rows = instances.newest_of_study(collaborators.engine, study.id)
+    store = collaborators.store
+    sound = [row for row in rows if store.verify(row.relative_path, row.sha256, row.size_bytes)]
+    return [] if len(sound) == expected else [f"{label}: {len(sound)} of {expected} acknowledged files are kept"]
+
+
+def _wrong_refusal(outcome: _Outcome) -> list[str]:
+    found = outcome.result.refusal_code if outcome.result else None
+    expected = outcome.demo.expected_refusal
+    return [] if found == expected else [f"{outcome.demo.label}: refused as {found}, expected {expected}"]
+
+
+def _say_all_is_well(outcomes: Sequence[_Outcome]) -> None:
+    files = sum(len(outcome.demo.files) for outcome in outcomes)
+    scored = sum(outcome.demo.expected_refusal is None for outcome in outcomes)
+    console.print(
+        f"{files} instances acknowledged, {files} kept; {len(outcomes)} studies, {len(outcomes)} reports received once "
+        f"each; {scored} studies scored, {len(outcomes) - scored} not analysed and reported as such."
+    )
+    console.print("Not a medical device. The network has seen children of one to five years only.")
+
+
+def _stay_up(service: ServiceProcess, data_dir: Path, listener: Destination) -> None:
+    console.print("\nThe service stays up; Ctrl-C ends it. Try, in another terminal:")
+    for command in (
+        f"send samples/xrays --to {listener.ae_title}@{listener.host}:{listener.port}",
+        f"status --data-dir {data_dir}",
+        f"studies list --data-dir {data_dir}",
+    ):
+        console.print(f"  .venv/bin/cxr-triage {command}", soft_wrap=True, highlight=False)
+    try:
+        service.wait()
+    except KeyboardInterrupt:
+        console.print("Stopping ...")
+    else:
+        raise Rejected(f"the service ended by itself; see {service.log_file}")

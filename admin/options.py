@@ -1,0 +1,57 @@
+"""Options that several commands share, and how they become settings."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from config.load import load_settings
+from config.settings import Settings
+from domain.errors import ConfigurationInvalid
+
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", envvar="CXR_CONFIG", help="TOML settings file.", show_default=False)
+]
+DataDirOption = Annotated[
+    Path | None,
+    typer.Option("--data-dir", help="Folder for all that is kept (service.data_dir).", show_default=False),
+]
+PortOption = Annotated[
+    int | None, typer.Option("--dicom-port", help="Port of the Storage SCP; 0 takes a free one.", show_default=False)
+]
+AeTitleOption = Annotated[str | None, typer.Option("--ae-title", help="Our AE title.", show_default=False)]
+PacsOption = Annotated[
+    str | None,
+    typer.Option("--pacs", metavar="AET@HOST:PORT", help="Send reports there, and only there.", show_default=False),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+
+_PEER = re.compile(r"^(?P<ae_title>[^@]{1,16})@(?P<host>\[[0-9a-fA-F:]+\]|[^:]+):(?P<port>\d{1,5})$")
+
+
+def parse_peer(text: str) -> dict[str, Any]:
+    """Split AET@host:port into ae_title, host and port. Raises ConfigurationInvalid."""
+    match = _PEER.match(text)
+    if match is None:
+        raise ConfigurationInvalid(f"{text!r} is no peer: write AET@HOST:PORT, e.g. ORTHANC@192.0.2.7:4242")
+    return {"ae_title": match["ae_title"], "host": match["host"].strip("[]"), "port": int(match["port"])}
+
+
+def settings_from(
+    config: Path | None,
+    data_dir: Path | None = None,
+    dicom_port: int | None = None,
+    ae_title: str | None = None,
+    pacs: str | None = None,
+) -> Settings:
+    """Load the settings with what the command line changes. Raises ConfigurationInvalid."""
+    overrides: dict[str, Any] = {}
+    if data_dir is not None:
+        overrides["service"] = {"data_dir": data_dir}
+    listener = {"port": dicom_port, "ae_title": ae_title}
+    if given := {key: value for key, value in listener.items() if value is not None}:
+        overrides["listener"] = given
+    if pacs is not None:
+        overrides["destinations"] = [{"name": "pacs", **parse_peer(pacs)}]
+    return load_settings(config, overrides)

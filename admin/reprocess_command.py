@@ -1,0 +1,67 @@
+"""`cxr-triage reprocess`: read finished studies again, as a new revision each."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from admin.options import ConfigOption, DataDirOption, JsonOption, settings_from
+from admin.output import console, print_json
+from db import reprocessing, schema
+from db.reprocessing import Selection
+from db.session import make_engine
+from domain.errors import ConfigurationInvalid, Rejected
+from domain.study import StudyStatus
+
+
+def reprocess(
+    study: Annotated[str | None, typer.Option("--study", help="One Study Instance UID.", show_default=False)] = None,
+    status: Annotated[StudyStatus | None, typer.Option(help="Only this status.", show_default=False)] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(help="Received since, ISO 8601; local time unless it names a zone.", show_default=False),
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every finished study.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how many.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Read finished studies again: each gets a new revision, a new result and a new report."""
+    selection = Selection(study, status, _moment(since))
+    if selection == Selection() and not every:
+        raise Rejected("say which: --study, --status, --since, or --all")
+    engine = make_engine(settings_from(config, data_dir).database_url)
+    schema.require_newest(engine)
+    chosen = reprocessing.select_studies(engine, selection)
+    if study is not None and not chosen:
+        raise Rejected(f"study {study} is unknown here, or not finished yet")
+    if dry_run:
+        _tell(json_output, len(chosen), 0, [s.study_instance_uid for s in chosen])
+        return
+    if not yes:
+        typer.confirm(f"Reprocess {len(chosen)} studies?", abort=True, err=True)
+    now = datetime.now(UTC)
+    done = [s.study_instance_uid for s in chosen if reprocessing.reprocess(engine, s.id, now) is not None]
+    _tell(json_output, len(chosen), len(done), done)
+
+
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except ValueError:
+        raise ConfigurationInvalid(f"--since {text!r} is no ISO 8601 time, e.g. 2026-11-22T08:00") from None
+
+
+def _tell(json_output: bool, matched: int, reprocessed: int, study_instance_uids: list[str]) -> None:
+    if json_output:
+        print_json({"matched": matched, "reprocessed": reprocessed, "study_instance_uids": study_instance_uids})
+        return
+    console.print(f"{matched} studies matched, {reprocessed} are being reprocessed")
+    for uid in study_instance_uids[:20]:
+        console.print(f"  {uid}")
+    if len(study_instance_uids) > 20:  # noqa: PLR2004 - a screenful
+        console.print(f"  and {len(study_instance_uids) - 20} more")

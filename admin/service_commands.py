@@ -1,0 +1,114 @@
+"""The commands that run the service, or one of its processes."""
+
+import signal
+import threading
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from admin.logs import configure_logging
+from admin.options import AeTitleOption, ConfigOption, DataDirOption, PacsOption, PortOption, settings_from
+from admin.supervisor import run_service
+from db import schema
+from worker.bootstrap import Collaborators
+from worker.listening import run_listener
+from worker.queue import ANALYSE_QUEUE, DELIVER_QUEUE
+
+
+class WorkQueue(StrEnum):
+    """The queues that `work` can serve."""
+
+    ANALYSE = ANALYSE_QUEUE
+    DELIVER = DELIVER_QUEUE
+
+
+QueueOption = Annotated[WorkQueue, typer.Option("--queue", help="analyse reads studies, deliver sends reports.")]
+
+
+def serve(
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+    dicom_port: PortOption = None,
+    ae_title: AeTitleOption = None,
+    pacs: PacsOption = None,
+) -> None:
+    """Run everything: broker, listener, sweep and workers; start again what dies."""
+    settings = settings_from(config, data_dir, dicom_port, ae_title, pacs)
+    configure_logging(settings.service, "serve")
+    run_service(settings, child_options(config, data_dir, dicom_port, ae_title, pacs), stop_on_signal())
+
+
+def listen(
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+    dicom_port: PortOption = None,
+    ae_title: AeTitleOption = None,
+    pacs: PacsOption = None,
+) -> None:
+    """Run only the Storage SCP."""
+    settings = settings_from(config, data_dir, dicom_port, ae_title, pacs)
+    configure_logging(settings.service, "listen")
+    run_listener(settings, stop_on_signal())
+
+
+def sweep(
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+    dicom_port: PortOption = None,
+    ae_title: AeTitleOption = None,
+    pacs: PacsOption = None,
+) -> None:
+    """Run only the sweep: find quiet studies, and ring for whatever is due."""
+    settings = settings_from(config, data_dir, dicom_port, ae_title, pacs)
+    configure_logging(settings.service, "sweep")
+    collaborators = Collaborators(settings)
+    schema.require_newest(collaborators.engine)
+    collaborators.readiness.run(stop_on_signal())
+
+
+def work(
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+    dicom_port: PortOption = None,
+    ae_title: AeTitleOption = None,
+    pacs: PacsOption = None,
+    queue: QueueOption = WorkQueue.ANALYSE,
+) -> None:
+    """Run only a Celery worker for one queue."""
+    # Here, not above: ONNX Runtime and highdicom are slow to import, and only workers need them.
+    from worker.bootstrap_work import WorkCollaborators  # noqa: PLC0415
+    from worker.process import run_worker  # noqa: PLC0415
+
+    settings = settings_from(config, data_dir, dicom_port, ae_title, pacs)
+    configure_logging(settings.service, f"work-{queue.value}")
+    collaborators = WorkCollaborators(settings)
+    schema.require_newest(collaborators.engine)
+    if queue is WorkQueue.ANALYSE:
+        _ = collaborators.operating_point  # a bad model stops the start, not each study
+    collaborators.engine.dispose()
+    raise typer.Exit(run_worker(settings, queue.value))
+
+
+def child_options(
+    config: Path | None, data_dir: Path | None, dicom_port: int | None, ae_title: str | None, pacs: str | None
+) -> Sequence[str]:
+    """Write the common options as a command line again."""
+    given = {
+        "--config": config,
+        "--data-dir": data_dir,
+        "--dicom-port": dicom_port,
+        "--ae-title": ae_title,
+        "--pacs": pacs,
+    }
+    return [word for name, value in given.items() if value is not None for word in (name, str(value))]
+
+
+def stop_on_signal() -> threading.Event:
+    """Give an event that SIGTERM or SIGINT sets."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop

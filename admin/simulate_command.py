@@ -1,0 +1,88 @@
+"""`cxr-triage simulate-pacs`: a PACS to try the service against, with faults by setting."""
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from admin.files import expand
+from admin.options import parse_peer
+from admin.output import console
+from admin.service_commands import stop_on_signal
+from dicom_gateway.association_scu import Destination
+from dicom_gateway.simulated_pacs import Faults, SimulatedPacs, StoreAttempt
+from domain.errors import ConfigurationInvalid
+
+_POLL_SECONDS = 0.2
+
+
+def simulate_pacs(
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)] = 4242,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    ae_title: Annotated[str, typer.Option("--ae-title", help="Its AE title.")] = "SIMPACS",
+    keep: Annotated[Path | None, typer.Option(help="Write what arrives into this folder.", show_default=False)] = None,
+    send: Annotated[
+        list[Path] | None, typer.Option(help="Send these DICOM files or folders at the start; needs --to.")
+    ] = None,
+    to: Annotated[str | None, typer.Option(metavar="AET@HOST:PORT", help="Where to send.", show_default=False)] = None,
+    refuse_association: Annotated[bool, typer.Option("--refuse-association", help="Reject associations.")] = False,
+    refuse_status: Annotated[
+        str | None, typer.Option(metavar="HEX", help="Answer every store with this status, e.g. A700.")
+    ] = None,
+    abort: Annotated[bool, typer.Option("--abort", help="Abort in mid-transfer.")] = False,
+    slow: Annotated[float, typer.Option(metavar="SECONDS", help="Wait before answering.", min=0)] = 0.0,
+    drop: Annotated[bool, typer.Option("--drop", help="Answer success, and forget.")] = False,
+    away: Annotated[float, typer.Option(metavar="SECONDS", help="Do not listen for so long at first.", min=0)] = 0.0,
+    count: Annotated[
+        int | None, typer.Option(help="Only the first so many stores meet the fault.", min=1, show_default=False)
+    ] = None,
+) -> None:
+    """Be a PACS: receive reports, send studies, and misbehave as asked, until Ctrl-C."""
+    faults = Faults(
+        refuse_association=refuse_association,
+        refuse_status=_status(refuse_status),
+        abort_in_transfer=abort,
+        answer_delay_seconds=slow,
+        answer_and_drop=drop,
+        away_seconds=away,
+        fault_count=count,
+    )
+    if send and to is None:
+        raise ConfigurationInvalid("--send needs --to AET@HOST:PORT")
+    stop = stop_on_signal()
+    with SimulatedPacs(ae_title, host, port, folder=keep, faults=faults) as pacs:
+        console.print(f"{ae_title}@{host}:{pacs.address[1]} receives; Ctrl-C ends it", highlight=False)
+        if send and to is not None:
+            _send(pacs, list(expand(send)), to)
+        shown = 0
+        while not stop.wait(_POLL_SECONDS):
+            for attempt in pacs.attempts[shown:]:
+                console.print(_words(attempt), highlight=False)
+                shown += 1
+
+
+def _status(text: str | None) -> int | None:
+    if text is None:
+        return None
+    try:
+        return int(text, 16)
+    except ValueError:
+        raise ConfigurationInvalid(f"--refuse-status {text!r} is no hexadecimal DIMSE status, e.g. A700") from None
+
+
+def _send(pacs: SimulatedPacs, files: list[Path], to: str) -> None:
+    peer = Destination(name=to, calling_ae_title=pacs.ae_title, **parse_peer(to))
+    started = time.monotonic()
+    outcomes = pacs.send_studies(peer, files)
+    stored = sum(outcome.is_stored for outcome in outcomes)
+    console.print(f"sent {stored} of {len(outcomes)} in {time.monotonic() - started:.1f} s")
+    for outcome in outcomes:
+        if not outcome.is_stored:
+            console.print(f"  {outcome.path}: {outcome.error}", markup=False, soft_wrap=True)
+
+
+def _words(attempt: StoreAttempt) -> str:
+    answer = "aborted" if attempt.status is None else f"answered 0x{attempt.status:04X}"
+    kept = "" if attempt.is_kept else ", not kept"
+    return f"{attempt.received_at:%H:%M:%S} {attempt.sop_instance_uid} from {attempt.calling_ae_title}: {answer}{kept}"

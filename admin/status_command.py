@@ -1,0 +1,57 @@
+"""`cxr-triage status`: one look at the whole service."""
+
+import json
+import shutil
+from typing import Any
+
+from admin.options import ConfigOption, DataDirOption, JsonOption, settings_from
+from admin.output import print_json, print_table
+from config.settings import Settings
+from db import overview, schema
+from domain.errors import BrokerUnavailable
+from worker.bootstrap import Collaborators
+from worker.listening import address_file
+from worker.queue import ANALYSE_QUEUE, DELIVER_QUEUE
+
+
+def status(config: ConfigOption = None, data_dir: DataDirOption = None, json_output: JsonOption = False) -> None:
+    """Show studies by status, deliveries by state, queues, disk and model version."""
+    report = collect(settings_from(config, data_dir))
+    if json_output:
+        print_json(report)
+        return
+    parts = [(name, value if isinstance(value, dict) else {"": value}) for name, value in report.items()]
+    rows = [(f"{name} {key}".strip().replace("_", " "), item) for name, part in parts for key, item in part.items()]
+    print_table(("what", "is"), rows)
+
+
+def collect(settings: Settings) -> dict[str, Any]:
+    """Gather what `status` shows; a part that cannot be asked says so instead of stopping the rest."""
+    collaborators = Collaborators(settings)
+    engine = collaborators.engine
+    schema.require_newest(engine)
+    instances, stored_bytes = overview.instances_kept(engine)
+    disk = shutil.disk_usage(settings.service.data_dir)
+    return {
+        "studies": overview.studies_by_status(engine),
+        "deliveries": overview.deliveries_by_state(engine),
+        "oldest_waiting_since": overview.oldest_waiting(engine),
+        "instances": {"count": instances, "bytes": stored_bytes},
+        "queue": _queue_depths(collaborators),
+        "disk": {"free_bytes": disk.free, "total_bytes": disk.total},
+        "model": {"version": settings.model.version},
+        "listener": _listener(settings),
+        "destinations": {d.name: f"{d.ae_title}@{d.host}:{d.port}" for d in settings.destinations},
+    }
+
+
+def _queue_depths(collaborators: Collaborators) -> dict[str, int | str]:
+    try:
+        return {queue: collaborators.doorbell.depth(queue) for queue in (ANALYSE_QUEUE, DELIVER_QUEUE)}
+    except BrokerUnavailable as error:
+        return {"unavailable": str(error)}
+
+
+def _listener(settings: Settings) -> dict[str, Any]:
+    file = address_file(settings)
+    return json.loads(file.read_text()) if file.is_file() else {"address": "not running on this data folder"}

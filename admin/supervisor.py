@@ -1,0 +1,158 @@
+"""All in one: starts the broker, the listener, the sweep and the workers, and starts again what dies."""
+
+import fcntl
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import IO
+
+import structlog
+
+from admin.embedded_broker import broker_command
+from admin.exit_status import EXIT_REJECTED
+from config.settings import Settings
+from db import deliveries, schema, studies
+from db.session import make_engine
+from domain.errors import ConfigurationInvalid
+from worker.lifeline import die_with_parent
+
+_log = structlog.get_logger()
+#: Seconds between two looks at the children.
+_LOOK_SECONDS = 0.2
+#: Seconds that a child gets to finish its work after SIGTERM.
+_GRACE_SECONDS = 30.0
+#: A child that lived shorter than this waits before it is started again, doubling up to the longest wait.
+_STEADY_SECONDS = 10.0
+_LONGEST_WAIT_SECONDS = 30.0
+_BROKER = "broker"
+
+
+@dataclass
+class Child:
+    """One process of the service."""
+
+    name: str
+    command: Sequence[str]
+    process: subprocess.Popen[bytes] | None = None
+    started: float = 0.0
+    #: Deaths in a row, each soon after its start.
+    early_deaths: int = 0
+    #: time.monotonic() before which it is not started again.
+    not_before: float = field(default=0.0)
+
+    def start(self) -> None:
+        """Start the process; it dies with this one."""
+        self.started = time.monotonic()
+        self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, preexec_fn=_prepare_child)  # noqa: PLW1509 - one prctl, and no threads yet
+        _log.info("process_started", name=self.name, pid=self.process.pid)
+
+    def look(self) -> None:
+        """Start it if it is due; note its death if it died.
+
+        Raises ConfigurationInvalid when it died of what starting again cannot mend.
+        """
+        now = time.monotonic()
+        if self.process is None:
+            if now >= self.not_before:
+                self.start()
+        elif self.process.poll() is not None:
+            steady = now - self.started > _STEADY_SECONDS
+            self.early_deaths = 0 if steady else self.early_deaths + 1
+            wait = 0.0 if steady else min(0.5 * 2.0 ** (self.early_deaths - 1), _LONGEST_WAIT_SECONDS)
+            self.not_before = now + wait
+            exit_status = self.process.returncode
+            _log.error("process_died", name=self.name, exit_status=exit_status, wait_seconds=wait)
+            self.process = None
+            if exit_status == EXIT_REJECTED:
+                raise ConfigurationInvalid(f"{self.name} cannot run as it is configured; its own message is above")
+
+    def ask_to_stop(self) -> None:
+        """SIGTERM: finish what is under way."""
+        if self.process is not None:
+            self.process.terminate()
+
+    def wait_until_stopped(self, deadline: float) -> None:
+        """Wait for its end; SIGKILL at time.monotonic() = `deadline`."""
+        if self.process is None:
+            return
+        try:
+            self.process.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            _log.error("process_killed", name=self.name)
+            self.process.kill()
+            self.process.wait()
+
+
+def _prepare_child() -> None:
+    """Die with the supervisor, and leave Ctrl-C to it."""
+    die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def run_service(settings: Settings, options: Sequence[str], stop: threading.Event) -> None:
+    """Run everything until `stop` is set. `options` are handed to each child's command line.
+
+    Raises ConfigurationInvalid when another service has the data folder.
+    """
+    with _only_service(settings):
+        _prepare_database(settings)
+        children = _children(settings, options)
+        try:
+            while not stop.is_set():
+                for child in children:
+                    child.look()
+                stop.wait(_LOOK_SECONDS)
+        finally:
+            # The broker last: the workers still talk to it while they finish.
+            _stop([child for child in children if child.name != _BROKER])
+            _stop([child for child in children if child.name == _BROKER])
+
+
+def _stop(children: Sequence[Child]) -> None:
+    deadline = time.monotonic() + _GRACE_SECONDS
+    for child in children:
+        child.ask_to_stop()
+    for child in children:
+        child.wait_until_stopped(deadline)
+
+
+def _children(settings: Settings, options: Sequence[str]) -> list[Child]:
+    ours = [sys.executable, "-m", "admin"]
+    children = [
+        Child("listen", [*ours, "listen", *options]),
+        Child("sweep", [*ours, "sweep", *options]),
+        Child("work-analyse", [*ours, "work", "--queue", "analyse", *options]),
+        Child("work-deliver", [*ours, "work", "--queue", "deliver", *options]),
+    ]
+    if not settings.broker.url.get_secret_value():
+        children.insert(0, Child(_BROKER, broker_command(settings)))
+    return children
+
+
+def _prepare_database(settings: Settings) -> None:
+    """Migrate; with the embedded broker every worker is ours, so take back what killed ones had under way."""
+    engine = make_engine(settings.database_url)
+    schema.upgrade(engine)
+    if not settings.broker.url.get_secret_value():
+        taken = studies.release_all_claims(engine) + deliveries.release_all_claims(engine)
+        _log.info("database_ready", claims_taken_back=taken)
+    engine.dispose()
+
+
+@contextmanager
+def _only_service(settings: Settings) -> Iterator[IO[str]]:
+    settings.run_dir.mkdir(parents=True, exist_ok=True)
+    with (settings.run_dir / "service.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigurationInvalid(
+                f"another cxr-triage serve uses {settings.service.data_dir}: stop it, or choose another --data-dir"
+            ) from None
+        (settings.run_dir / "listener.json").unlink(missing_ok=True)
+        yield lock

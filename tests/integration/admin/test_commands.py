@@ -1,0 +1,103 @@
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from admin.cli import build_app
+from admin.options import parse_peer
+from domain.errors import ConfigurationInvalid, CxrTriageError
+from tests.acceptance.xrays import SAMPLES, write_xray
+
+
+def run(*words: str) -> str:
+    """Run a command in this process, and give its standard output."""
+    result = CliRunner().invoke(build_app(words), list(words), catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_predict_says_of_every_file_what_became_of_it(tmp_path: Path) -> None:
+    """One JSON object a line: analysed, refused with a code, or failed; nothing raises."""
+    whole = write_xray(tmp_path, study=1).read_bytes()
+    write_xray(tmp_path, study=2, view="LL")
+    (tmp_path / "3-broken.dcm").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "4-empty").write_bytes(b"")
+    (tmp_path / "5-xray.jpeg").symlink_to(SAMPLES / "xrays" / "person51_bacteria_247.jpeg")
+    (tmp_path / "6-text.png").write_text("not a picture")
+    lines = [json.loads(line) for line in run("predict", str(tmp_path), "--json").splitlines()]
+    told = [(Path(line["file"]).name, line["status"], line["code"]) for line in lines]
+    assert told == [
+        ("1-1.dcm", "analysed", None),
+        ("2-1.dcm", "refused", "not_frontal"),
+        ("3-broken.dcm", "refused", "undecodable"),
+        ("4-empty", "refused", "undecodable"),
+        ("5-xray.jpeg", "analysed", None),
+        ("6-text.png", "refused", "undecodable"),
+    ]
+    assert all(set(line) == {"file", "status", "code", "reason", "probability", "assessment"} for line in lines)
+    assert all((line["probability"] is None) == (line["status"] != "analysed") for line in lines)
+
+
+def test_predict_of_a_missing_file_fails_and_says_so(tmp_path: Path) -> None:
+    """Exit status 1, and the reason in the line."""
+    words = ("predict", str(tmp_path / "none.dcm"), "--json")
+    result = CliRunner().invoke(build_app(words), list(words))
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["status"] == "failed"
+
+
+def test_config_show_masks_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords in URLs are not printed, in either form."""
+    monkeypatch.setenv("CXR_DATABASE__URL", "postgresql://cxr:secret@db/cxr")
+    monkeypatch.setenv("CXR_BROKER__URL", "redis://:secret@broker/0")
+    for words in (("config", "show"), ("config", "show", "--json")):
+        printed = run(*words)
+        assert "secret" not in printed
+        assert "cxr:***@db" in printed
+
+
+def test_doctor_names_each_fault_and_how_to_mend_it(tmp_path: Path) -> None:
+    """On a fresh folder with a PACS that is not there: exit status 1, and a remedy for each fault."""
+    words = ("doctor", "--data-dir", str(tmp_path), "--dicom-port", "0", "--pacs", "NOBODY@127.0.0.1:1", "--json")
+    result = CliRunner().invoke(build_app(words), list(words))
+    assert result.exit_code == 1
+    checks = {check["part"]: check for check in json.loads(result.stdout)}
+    assert {part for part, check in checks.items() if not check["ok"]} >= {"database", "C-ECHO pacs"}
+    assert checks["model"]["ok"]
+    assert all(check["mend"] for check in checks.values() if not check["ok"])
+
+
+def test_db_upgrade_makes_the_tables_and_status_then_answers(tmp_path: Path) -> None:
+    """Before: refused with the remedy; after: counts of zero."""
+    place = ("--data-dir", str(tmp_path))
+    with pytest.raises(CxrTriageError, match="db upgrade"):
+        run("status", "--json", *place)
+    assert "0001" in run("db", "upgrade", *place)
+    status = json.loads(run("status", "--json", *place))
+    assert status["studies"]["REPORTED"] == 0
+    assert "unavailable" in status["queue"]
+
+
+@pytest.mark.parametrize("text", ["PACS", "PACS@host", "PACS@host:port", "@host:1", "MUCHTOOLONGATITLE@h:1"])
+def test_a_peer_that_is_no_peer_is_refused_with_an_example(text: str) -> None:
+    """AET@HOST:PORT, or a message that shows how."""
+    with pytest.raises(ConfigurationInvalid, match="AET@HOST:PORT"):
+        parse_peer(text)
+
+
+def test_a_peer_may_be_an_ipv6_address() -> None:
+    """The brackets are taken off."""
+    assert parse_peer("PACS@[::1]:104") == {"ae_title": "PACS", "host": "::1", "port": 104}
+
+
+def test_reprocess_without_a_choice_is_refused(tmp_path: Path) -> None:
+    """Nothing is reprocessed because an option was forgotten."""
+    with pytest.raises(CxrTriageError, match="--all"):
+        run("reprocess", "--data-dir", str(tmp_path))
+
+
+def test_help_lists_every_command() -> None:
+    """What README names can be found from --help."""
+    printed = run("--help")
+    assert all(name in printed for name in ("serve", "doctor", "reprocess", "simulate-pacs", "predict", "model"))

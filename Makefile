@@ -1,0 +1,65 @@
+# make demo, make test: what a newcomer needs. The rest is listed by `make help`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
+INSTALL := $(PIP) install --require-hashes
+UV_COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q
+
+.DEFAULT_GOAL := help
+.PHONY: help venv venv-test venv-train demo up test check pytest locks clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+venv: $(VENV)/.base ## create .venv with what the live service needs
+
+venv-test: $(VENV)/.test ## the same, with what every test needs
+
+venv-train: $(VENV)/.train ## the same, with what training needs
+
+demo: $(VENV)/.base ## run the main job on real chest X-rays and print what happened
+	@$(BIN)/cxr-triage demo
+
+up: $(VENV)/.base ## start the same service and simulated PACS, and stay up
+	@$(BIN)/cxr-triage demo --stay-up
+
+test: check pytest ## every check and every test
+
+check: $(VENV)/.test ## ruff, mypy, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+pytest: $(VENV)/.test ## every test
+	$(BIN)/python -m pytest
+
+locks: $(VENV)/.test ## compile requirements/*.lock again from pyproject.toml
+	$(PIP) install uv
+	$(UV_COMPILE) pyproject.toml requirements/build.in --extra train --extra test -o requirements/test.lock
+	$(UV_COMPILE) pyproject.toml requirements/build.in -c requirements/test.lock -o requirements/base.lock
+	$(UV_COMPILE) pyproject.toml requirements/build.in --extra train -c requirements/test.lock -o requirements/train.lock
+
+clean: ## remove .venv and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cxr-triage needs Python 3.11 or newer")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.base: requirements/base.lock pyproject.toml | $(VENV)/bin/python
+	@echo "Installing what the service needs into $(VENV) ..."
+	$(INSTALL) -r requirements/base.lock
+	$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.test: requirements/test.lock $(VENV)/.base
+	@echo "Installing what tests need into $(VENV) ..."
+	$(INSTALL) -r requirements/test.lock
+	@touch $@
+
+$(VENV)/.train: requirements/train.lock $(VENV)/.base
+	@echo "Installing what training needs into $(VENV) ..."
+	$(INSTALL) -r requirements/train.lock
+	@touch $@

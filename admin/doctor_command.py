@@ -23,7 +23,7 @@ from db import schema
 from dicom_gateway.verification import echo
 from domain.errors import CxrTriageError
 from worker.bootstrap_work import WorkCollaborators
-from worker.listening import address_file
+from worker.listening import published_address
 from worker.queue import ANALYSE_QUEUE
 
 #: Free space below which a burst of studies may fill the disk.
@@ -111,8 +111,8 @@ def _model(collaborators: WorkCollaborators) -> str:
 
 
 def _listener(settings: Settings) -> str:
-    if address_file(settings).is_file():
-        return "running on this data folder"
+    if running := published_address(settings):
+        return f"running on port {running['port']}"
     listener = settings.listener
     with socket.create_server((listener.host, listener.port)) as free:
         return f"port {free.getsockname()[1]} is free"

@@ -23,9 +23,12 @@ class WorkQueue(StrEnum):
 
     ANALYSE = ANALYSE_QUEUE
     DELIVER = DELIVER_QUEUE
+    ALL = "all"
 
 
-QueueOption = Annotated[WorkQueue, typer.Option("--queue", help="analyse reads studies, deliver sends reports.")]
+QueueOption = Annotated[
+    WorkQueue, typer.Option("--queue", help="analyse reads studies, deliver sends reports, all does both.")
+]
 
 
 def serve(
@@ -75,9 +78,9 @@ def work(
     dicom_port: PortOption = None,
     ae_title: AeTitleOption = None,
     pacs: PacsOption = None,
-    queue: QueueOption = WorkQueue.ANALYSE,
+    queue: QueueOption = WorkQueue.ALL,
 ) -> None:
-    """Run only a Celery worker for one queue."""
+    """Run only a Celery worker; one for each queue keeps a slow PACS from holding up the reading."""
     # Here, not above: ONNX Runtime and highdicom are slow to import, and only workers need them.
     from worker.bootstrap_work import WorkCollaborators  # noqa: PLC0415
     from worker.process import run_worker  # noqa: PLC0415
@@ -86,10 +89,11 @@ def work(
     configure_logging(settings.service, f"work-{queue.value}")
     collaborators = WorkCollaborators(settings)
     schema.require_newest(collaborators.engine)
-    if queue is WorkQueue.ANALYSE:
+    if queue is not WorkQueue.DELIVER:
         _ = collaborators.operating_point  # a bad model stops the start, not each study
     collaborators.engine.dispose()
-    raise typer.Exit(run_worker(settings, queue.value))
+    queues = [ANALYSE_QUEUE, DELIVER_QUEUE] if queue is WorkQueue.ALL else [queue.value]
+    raise typer.Exit(run_worker(settings, queues))
 
 
 def child_options(

@@ -1,6 +1,5 @@
 """`cxr-triage status`: one look at the whole service."""
 
-import json
 import shutil
 from typing import Any
 
@@ -10,7 +9,7 @@ from config.settings import Settings
 from db import overview, schema
 from domain.errors import BrokerUnavailable
 from worker.bootstrap import Collaborators
-from worker.listening import address_file
+from worker.listening import published_address
 from worker.queue import ANALYSE_QUEUE, DELIVER_QUEUE
 
 
@@ -40,7 +39,7 @@ def collect(settings: Settings) -> dict[str, Any]:
         "queue": _queue_depths(collaborators),
         "disk": {"free_bytes": disk.free, "total_bytes": disk.total},
         "model": {"version": settings.model.version},
-        "listener": _listener(settings),
+        "listener": published_address(settings) or {"address": "not running on this data folder"},
         "destinations": {d.name: f"{d.ae_title}@{d.host}:{d.port}" for d in settings.destinations},
     }
 
@@ -50,8 +49,3 @@ def _queue_depths(collaborators: Collaborators) -> dict[str, int | str]:
         return {queue: collaborators.doorbell.depth(queue) for queue in (ANALYSE_QUEUE, DELIVER_QUEUE)}
     except BrokerUnavailable as error:
         return {"unavailable": str(error)}
-
-
-def _listener(settings: Settings) -> dict[str, Any]:
-    file = address_file(settings)
-    return json.loads(file.read_text()) if file.is_file() else {"address": "not running on this data folder"}

@@ -4,6 +4,7 @@ import json
 import os
 import threading
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -41,7 +42,7 @@ def run_listener(settings: Settings, stop: threading.Event) -> None:
             _give_signs_of_life(intake)
     finally:
         scp.stop()
-        address_file(settings).unlink(missing_ok=True)
+        _address_file(settings).unlink(missing_ok=True)
 
 
 def _give_signs_of_life(intake: Intake) -> None:
@@ -51,7 +52,19 @@ def _give_signs_of_life(intake: Intake) -> None:
         _log.warning("heartbeat_not_written", error=str(error))
 
 
-def address_file(settings: Settings) -> Path:
+def published_address(settings: Settings) -> dict[str, Any] | None:
+    """Give host, port, ae_title and pid of the listener on this data folder; None when none runs."""
+    try:
+        address: dict[str, Any] = json.loads(_address_file(settings).read_text())
+        os.kill(address["pid"], 0)
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    except PermissionError:  # it runs, as somebody else
+        pass
+    return address
+
+
+def _address_file(settings: Settings) -> Path:
     """Where the listener says on which address it listens (port 0 takes any)."""
     return settings.run_dir / "listener.json"
 
@@ -61,4 +74,4 @@ def _publish_address(settings: Settings, host: str, port: int) -> None:
     content = json.dumps({"host": host, "port": port, "ae_title": settings.listener.ae_title, "pid": os.getpid()})
     temporary = settings.run_dir / f"listener.{os.getpid()}.tmp"
     temporary.write_text(content)
-    temporary.replace(address_file(settings))
+    temporary.replace(_address_file(settings))

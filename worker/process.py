@@ -1,6 +1,7 @@
 """A Celery worker process and its pool: the parent schedules, each child holds its own collaborators."""
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 from celery import signals
@@ -13,13 +14,12 @@ from worker.bootstrap_work import WorkCollaborators
 from worker.lifeline import die_with_parent
 from worker.queue import ANALYSE_QUEUE, DELIVER_QUEUE
 
-QUEUES = (ANALYSE_QUEUE, DELIVER_QUEUE)
 #: Tasks after which a pool process is replaced, so that a leak in a decoder never grows large.
 _TASKS_PER_PROCESS = 2000
 
 
-def run_worker(settings: Settings, queue: str) -> int:
-    """Serve one queue until SIGTERM (running tasks are finished first); returns the exit status."""
+def run_worker(settings: Settings, queues: Sequence[str]) -> int:
+    """Serve queues until SIGTERM (running tasks are finished first); returns the exit status."""
     # Not shared with the parent: a database connection or an ONNX session must not cross a fork.
     collaborators = WorkCollaborators(settings)
     app = WorkCollaborators(settings).celery
@@ -27,9 +27,9 @@ def run_worker(settings: Settings, queue: str) -> int:
 
     def prepare_child(**_: Any) -> None:  # noqa: ANN401 - Celery passes its own objects
         die_with_parent()
-        if queue == ANALYSE_QUEUE:
+        if ANALYSE_QUEUE in queues:
             collaborators.analysis.warm_up()
-        else:
+        if DELIVER_QUEUE in queues:
             warm_up()
 
     signals.worker_process_init.connect(prepare_child, weak=False)
@@ -37,16 +37,20 @@ def run_worker(settings: Settings, queue: str) -> int:
     signals.setup_logging.connect(lambda **_: None, weak=False)
     # About running as root: its reason is pickled messages, and ours are JSON.
     warnings.filterwarnings("ignore", category=SecurityWarning)
-    limits = settings.analysis if queue == ANALYSE_QUEUE else settings.delivery
     worker = app.Worker(
-        queues=[queue],
-        concurrency=limits.processes,
+        queues=list(queues),
+        concurrency=_processes(settings, queues),
         pool="prefork",
         max_tasks_per_child=_TASKS_PER_PROCESS,
-        hostname=f"{queue}@cxr-triage",
+        hostname=f"{'-'.join(queues)}@cxr-triage",
         without_gossip=True,
         without_mingle=True,
         quiet=True,
     )
     worker.start()
     return int(worker.exitcode or 0)
+
+
+def _processes(settings: Settings, queues: Sequence[str]) -> int:
+    limits = {ANALYSE_QUEUE: settings.analysis.processes, DELIVER_QUEUE: settings.delivery.processes}
+    return sum(limits[queue] for queue in queues)

@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,9 +12,10 @@ from dicom_gateway.association_scu import Destination
 from dicom_gateway.simulated_pacs import Faults, SimulatedPacs
 from dicom_gateway.storage_scu import send_files
 from tests.acceptance.conftest import CommandLine, wait_until
-from tests.acceptance.xrays import SAMPLES, write_xray
+from tests.acceptance.xrays import PATIENT_ID, PATIENT_NAME, SAMPLES, write_xray
 
 _PATIENCE = 60.0
+PATIENT_WORDS = (*PATIENT_NAME.split("^"), PATIENT_ID)
 
 
 def start(service: ServiceProcess) -> Destination:
@@ -80,6 +82,7 @@ def test_a_late_image_and_a_reprocessing_make_reports_that_name_their_predecesso
     assert command.json("reprocess", "--all", "--dry-run")["matched"] == 1
     assert command.json("reprocess", "--all", "--yes")["reprocessed"] == 1
     wait_until(lambda: reported(command, 3), "revision 3")
+    assert not set(PATIENT_WORDS) & set(re.split(r"[^\w-]+", service.log_file.read_text())), "patient data in the log"
     first, second, third = pacs.reports
     named = [
         [

@@ -12,6 +12,8 @@ from dicom_gateway.wrap import SourceLabels, wrap_image
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 _SMALL = (320, 256)
+#: Words that stand nowhere else, so that a test can look for them where no patient data may be.
+PATIENT_NAME, PATIENT_ID = "Quagga^Zebulon", "PID-7QX"
 
 
 @lru_cache
@@ -29,8 +31,8 @@ def write_xray(
     """Write image `number` of a study as a DX instance."""
     study_uid = f"1.2.826.0.1.3680043.10.1.{study}"
     labels = SourceLabels(
-        patient_id=f"T{study}",
-        patient_name=f"Test^Patient {study}",
+        patient_id=PATIENT_ID,
+        patient_name=PATIENT_NAME,
         patient_age=age,
         view_position=view,
         study_date="20260102",

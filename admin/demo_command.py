@@ -1,5 +1,6 @@
 """`cxr-triage demo`: the main job, from nothing, on real chest X-rays, with a simulated PACS beside it."""
 
+import signal
 import tempfile
 import time
 from collections.abc import Sequence
@@ -53,6 +54,9 @@ def demo(
 
     Exit status 1 if anything acknowledged is missing, or any report was not received.
     """
+    # Also when it was started in the background, or is ended by a service manager.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="cxr-demo-") as folder:
         home = data_dir or Path(folder)
         with SimulatedPacs(_PACS_AE_TITLE, "127.0.0.1") as pacs:

@@ -55,7 +55,8 @@ def _configure(level: str, process: str, *, as_json: bool) -> None:
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     for name, least in _QUIET.items():
         logging.getLogger(name).setLevel(least)
-    warnings.filterwarnings("ignore", module="pydicom|highdicom|pynetdicom")  # they quote element values
+    # Those of pydicom and highdicom quote element values, and so could quote patient data.
+    warnings.simplefilter("ignore")
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from domain.errors import Rejected
+from worker.lifeline import die_with_parent
 
 #: Seconds within which a service must listen, on a slow and busy machine.
 _START_SECONDS = 60.0
@@ -30,7 +31,10 @@ class ServiceProcess:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start the process, in a session of its own so that Ctrl-C reaches it only through `stop`."""
+        """Start the process, in a session of its own so that Ctrl-C reaches it only through `stop`.
+
+        It dies with the thread that called this (prctl(2)).
+        """
         self.data_dir.mkdir(parents=True, exist_ok=True)
         (self.data_dir / "run" / "listener.json").unlink(missing_ok=True)
         with self.log_file.open("ab") as log:
@@ -41,6 +45,7 @@ class ServiceProcess:
                 stderr=log,
                 env=self._environment,
                 start_new_session=True,
+                preexec_fn=die_with_parent,  # noqa: PLW1509 - one prctl(2), which takes no lock
             )
 
     def wait_until_listening(self) -> tuple[str, int]:

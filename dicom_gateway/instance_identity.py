@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from pydicom.dataelem import RawDataElement
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.filereader import data_element_generator
 from pydicom.tag import BaseTag
 from pydicom.uid import UID
@@ -24,6 +24,7 @@ MALFORMED = (
     ArithmeticError,
     AssertionError,
     AttributeError,
+    BytesLengthException,
     EOFError,
     InvalidDicomError,
     LookupError,
@@ -80,11 +81,13 @@ def read_identity(file: BinaryIO, size_bytes: int, transfer_syntax_uid: str) -> 
     """Read the identity of the data set that starts at the file's position and ends at `size_bytes`.
 
     Raises InstanceRefused with C000 when the data set cannot be parsed, ends before it says, or lacks
-    a valid Study or Series Instance UID.
+    a valid Study or Series Instance UID; OSError when the file cannot be read.
     """
     try:
         values = _read_values(file, size_bytes, UID(transfer_syntax_uid))
-    except MALFORMED as error:
+    except (*MALFORMED, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the disk's; pydicom's own OSError, for a sequence that is cut off, has no number
         raise InstanceRefused(Status.CANNOT_UNDERSTAND, "data set cannot be parsed") from error
     return InstanceIdentity(
         sop_class_uid=values.get(SOP_CLASS_UID, ""),

@@ -3,14 +3,13 @@
 import warnings
 
 from pydicom.dataset import Dataset
-from pydicom.errors import BytesLengthException
 
 from dicom_gateway.instance_identity import MALFORMED
 from dicom_gateway.source_text import SourceText, printable
 
 #: What looking at one element of a hostile or broken header can raise: pydicom answers a sequence item that is cut
 #: off with an OSError.
-UNREADABLE = (*MALFORMED, BytesLengthException, OSError)
+UNREADABLE = (*MALFORMED, OSError)
 
 
 def read_text(ds: Dataset, keyword: str) -> str:

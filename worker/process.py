@@ -1,11 +1,9 @@
 """A Celery worker process and its pool: the parent schedules, each child holds its own collaborators."""
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
 from celery import signals
-from celery.platforms import SecurityWarning
 
 from config.settings import Settings
 from dicom_gateway.report import warm_up
@@ -35,8 +33,6 @@ def run_worker(settings: Settings, queues: Sequence[str]) -> int:
     signals.worker_process_init.connect(prepare_child, weak=False)
     # A receiver, whatever it does, keeps Celery from setting up logging of its own.
     signals.setup_logging.connect(lambda **_: None, weak=False)
-    # About running as root: its reason is pickled messages, and ours are JSON.
-    warnings.filterwarnings("ignore", category=SecurityWarning)
     worker = app.Worker(
         queues=list(queues),
         concurrency=_processes(settings, queues),

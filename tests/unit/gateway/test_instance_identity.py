@@ -1,3 +1,4 @@
+import errno
 import struct
 from io import BytesIO
 
@@ -41,6 +42,27 @@ def test_study_and_series_must_be_named(keyword: str, value: str | None) -> None
     assert refused.value.status is Status.CANNOT_UNDERSTAND
     assert refused.value.offending_element == tag_for_keyword(keyword)
     assert not value or value not in refused.value.comment
+
+
+def test_a_sequence_that_is_cut_off_is_not_understood() -> None:
+    """The fault is the data set's, not the disk's: C000, and not A700, which would bring it again and again."""
+    sequence = struct.pack("<HH2s2xI", 0x0008, 0x1140, b"SQ", 0xFFFFFFFF) + struct.pack(
+        "<HHI", 0xFFFE, 0xE000, 0xFFFFFFFF
+    )
+    with pytest.raises(InstanceRefused) as refused:
+        read(sequence)
+    assert refused.value.status is Status.CANNOT_UNDERSTAND
+
+
+def test_a_disk_that_fails_is_not_the_senders_fault() -> None:
+    """An I/O error passes, so that the sender is asked to try again."""
+
+    class BrokenDisk(BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            raise OSError(errno.EIO, "I/O error")
+
+    with pytest.raises(OSError, match="I/O error"):
+        read_identity(BrokenDisk(), 100, ExplicitVRLittleEndian)
 
 
 def _with_uid(keyword: str, value: str | None) -> bytes:

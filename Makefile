@@ -1,5 +1,7 @@
 # make demo, make test: what a newcomer needs. The rest is listed by `make help`.
-PYTHON ?= python3
+# The first interpreter that the locked wheels exist for (TensorFlow and pyjpegls: none for 3.14 yet).
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
@@ -45,21 +47,21 @@ clean: ## remove .venv and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info
 
 $(VENV)/bin/python:
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cxr-triage needs Python 3.11 or newer")'
-	$(PYTHON) -m venv $(VENV)
+	@test -n "$(PYTHON)" || { echo "cxr-triage needs Python 3.11, 3.12 or 3.13 on the PATH"; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.base: requirements/base.lock pyproject.toml | $(VENV)/bin/python
 	@echo "Installing what the service needs into $(VENV) ..."
-	$(INSTALL) -r requirements/base.lock
-	$(PIP) install --no-deps --no-build-isolation -e .
+	@$(INSTALL) -r requirements/base.lock
+	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/.test: requirements/test.lock $(VENV)/.base
 	@echo "Installing what tests need into $(VENV) ..."
-	$(INSTALL) -r requirements/test.lock
+	@$(INSTALL) -r requirements/test.lock
 	@touch $@
 
 $(VENV)/.train: requirements/train.lock $(VENV)/.base
 	@echo "Installing what training needs into $(VENV) ..."
-	$(INSTALL) -r requirements/train.lock
+	@$(INSTALL) -r requirements/train.lock
 	@touch $@

@@ -5,10 +5,10 @@ from typing import Annotated, Any
 
 import typer
 
-from admin.options import ConfigOption, DataDirOption, JsonOption, settings_from
+from admin.database import open_database
+from admin.options import ConfigOption, DataDirOption, JsonOption
 from admin.output import console, print_json, print_table
-from db import deliveries, schema
-from db.session import make_engine
+from db import deliveries
 from db.tables import Delivery, Result, Study
 from domain.errors import Rejected
 from domain.study import DeliveryState
@@ -25,8 +25,7 @@ def list_deliveries(
     json_output: JsonOption = False,
 ) -> None:
     """List deliveries, newest first."""
-    engine = make_engine(settings_from(config, data_dir).database_url)
-    schema.require_newest(engine)
+    engine = open_database(config, data_dir)
     rows = [_row(*found) for found in deliveries.listed(engine, state, limit)]
     if json_output:
         print_json(rows)
@@ -43,8 +42,7 @@ def resend(
     data_dir: DataDirOption = None,
 ) -> None:
     """Make deliveries due again; the bytes sent are those that were kept, so this is harmless."""
-    engine = make_engine(settings_from(config, data_dir).database_url)
-    schema.require_newest(engine)
+    engine = open_database(config, data_dir)
     chosen = list(delivery_ids or [])
     if failed:
         chosen += [delivery.id for delivery, _, _ in deliveries.listed(engine, DeliveryState.FAILED, limit=1_000_000)]

@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from admin.options import ConfigOption, DataDirOption, JsonOption, settings_from
+from admin.database import open_database
+from admin.options import ConfigOption, DataDirOption, JsonOption
 from admin.output import console, print_json
-from db import reprocessing, schema
+from db import reprocessing
 from db.reprocessing import Selection
-from db.session import make_engine
 from domain.errors import ConfigurationInvalid, Rejected
 from domain.study import StudyStatus
 
@@ -32,8 +32,7 @@ def reprocess(
     selection = Selection(study, status, _moment(since))
     if selection == Selection() and not every:
         raise Rejected("say which: --study, --status, --since, or --all")
-    engine = make_engine(settings_from(config, data_dir).database_url)
-    schema.require_newest(engine)
+    engine = open_database(config, data_dir)
     chosen = reprocessing.select_studies(engine, selection)
     if study is not None and not chosen:
         raise Rejected(f"study {study} is unknown here, or not finished yet")

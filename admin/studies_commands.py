@@ -6,10 +6,11 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from admin.options import ConfigOption, DataDirOption, JsonOption, settings_from
+from admin.database import open_database
+from admin.options import ConfigOption, DataDirOption, JsonOption
 from admin.output import cell, console, print_json, print_table
-from db import deliveries, events, instances, results, schema, studies
-from db.session import Engine, make_engine
+from db import deliveries, events, instances, results, studies
+from db.session import Engine
 from db.tables import Delivery, Result, Study
 from domain.errors import Rejected
 from domain.study import StudyStatus
@@ -26,7 +27,7 @@ def list_studies(
     json_output: JsonOption = False,
 ) -> None:
     """List studies, newest first."""
-    engine = _open(settings_from(config, data_dir).database_url)
+    engine = open_database(config, data_dir)
     rows = [_summary(engine, study) for study in studies.listed(engine, status, limit)]
     if json_output:
         print_json(rows)
@@ -43,7 +44,7 @@ def show_study(
     json_output: JsonOption = False,
 ) -> None:
     """Show one study: instances, results of every revision, deliveries, events."""
-    engine = _open(settings_from(config, data_dir).database_url)
+    engine = open_database(config, data_dir)
     study = studies.find(engine, study_instance_uid)
     if study is None:
         raise Rejected(f"no study {study_instance_uid} was received here")
@@ -53,12 +54,6 @@ def show_study(
         return
     for section, rows in known.items():
         _print_section(section, rows if isinstance(rows, list) else [rows])
-
-
-def _open(url: str) -> Engine:
-    engine = make_engine(url)
-    schema.require_newest(engine)
-    return engine
 
 
 def _summary(engine: Engine, study: Study) -> dict[str, Any]:

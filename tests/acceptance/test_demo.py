@@ -1,0 +1,40 @@
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from dicom_gateway.association_scu import Destination
+from dicom_gateway.storage_scu import send_files
+from tests.acceptance.xrays import write_xray
+
+SCRIPT = Path(sys.executable).with_name("cxr-triage")
+
+
+def test_the_demo_sends_real_xrays_and_every_report_comes_back(tmp_path: Path) -> None:
+    """What README shows: fifteen instances kept, fourteen reports, three of them undetermined, exit status 0."""
+    done = subprocess.run(
+        [SCRIPT, "demo", "--data-dir", tmp_path], capture_output=True, text=True, check=False, timeout=200
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "15 instances acknowledged, 15 kept; 14 studies, 14 reports received once each" in done.stdout
+    assert done.stdout.count("undetermined") == 3
+    assert done.stderr == ""
+
+
+def test_the_simulated_pacs_can_be_run_by_command_and_misbehaves_as_asked(tmp_path: Path) -> None:
+    """It prints its address, answers success, forgets what it got, and says so."""
+    words = [SCRIPT, "simulate-pacs", "--port", "0", "--drop", "--keep", tmp_path / "kept"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        address = re.search(r"SIMPACS@127\.0\.0\.1:(\d+)", process.stdout.readline())
+        assert address is not None
+        to = Destination("pacs", "SIMPACS", "127.0.0.1", int(address[1]), "MODALITY")
+        (outcome,) = send_files(to, [write_xray(tmp_path)])
+        assert outcome.status == 0
+        told = process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+    assert outcome.sop_instance_uid in told
+    assert "not kept" in told
+    assert process.returncode == 0
+    assert not (tmp_path / "kept").exists()

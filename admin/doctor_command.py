@@ -24,6 +24,7 @@ from dicom_gateway.verification import echo
 from domain.errors import CxrTriageError
 from worker.bootstrap_work import WorkCollaborators
 from worker.listening import published_address
+from worker.model_versions import ModelVersions
 from worker.queue import ANALYSE_QUEUE
 
 #: Free space below which a burst of studies may fill the disk.
@@ -105,9 +106,12 @@ def _broker(collaborators: WorkCollaborators) -> str:
 
 
 def _model(collaborators: WorkCollaborators) -> str:
-    point = collaborators.operating_point
-    collaborators.pipeline.warm_up()
-    return f"{collaborators.classifier.card.version} reads; suspected at {point.threshold:.3f} and above ({point.name})"
+    # Without the database, whose own check says what is wrong with it.
+    versions = ModelVersions.offline(collaborators.settings)
+    reader = versions.reader(versions.active_version())
+    versions.current().warm_up()
+    point = reader.operating_point
+    return f"{reader.version} can be run; suspected at {point.threshold:.3f} and above ({point.name})"
 
 
 def _listener(settings: Settings) -> str:

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as ProgressBar
 from rich.table import Table
 
+from admin import model_version_commands
 from domain.errors import ConfigurationInvalid
 from model.card import ModelCard, check_version, read_card, read_patients
 from model.classifier import Classifier, available_versions, packaged_weights
@@ -38,7 +39,10 @@ _SAMPLES = Path(__file__).resolve().parents[1] / "samples" / "samples.json"
 _DEFAULT_SEED = 20190
 _VALIDATION_SHARE = 0.1
 
-app = typer.Typer(help="Train, export, evaluate and show versions of the network.", no_args_is_help=True)
+app = typer.Typer(help="Train, export, evaluate and choose versions of the network.", no_args_is_help=True)
+app.command("activate")(model_version_commands.activate)
+app.command("shadow")(model_version_commands.shadow)
+app.command("compare-live")(model_version_commands.compare_live)
 
 DataOption = Annotated[Path, typer.Option("--data", help="Folder with train/{NORMAL,PNEUMONIA}, or those two.")]
 RunOption = Annotated[Path, typer.Option("--run-dir", help="Folder of the training run.")]

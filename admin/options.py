@@ -1,6 +1,7 @@
 """Options that several commands share, and how they become settings."""
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -55,3 +56,13 @@ def settings_from(
     if pacs is not None:
         overrides["destinations"] = [{"name": "pacs", **parse_peer(pacs)}]
     return load_settings(config, overrides)
+
+
+def moment(text: str | None) -> datetime | None:
+    """Read an ISO 8601 time; local time unless it names a zone. Raises ConfigurationInvalid."""
+    if text is None:
+        return None
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except ValueError:
+        raise ConfigurationInvalid(f"{text!r} is no ISO 8601 time, e.g. 2026-11-22T08:00") from None

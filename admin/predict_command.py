@@ -11,7 +11,7 @@ from admin.files import expand, is_picture
 from admin.options import ConfigOption, JsonOption, settings_from
 from admin.output import print_json, print_table
 from domain.errors import CxrTriageError, Rejected
-from worker.bootstrap_work import WorkCollaborators
+from worker.model_versions import ModelVersions
 from worker.pipeline import Pipeline, Reading, StoredImage
 
 
@@ -39,7 +39,7 @@ def predict(
 
     With --json, one object a line. Exit status 1 if a file failed (refused is an answer, not a failure).
     """
-    pipeline = WorkCollaborators(settings_from(config)).pipeline
+    pipeline = ModelVersions.offline(settings_from(config)).current()
     predictions = (predict_file(pipeline, file) for file in expand(files))
     failed = _print_lines(predictions) if json_output else _print_table(predictions)
     raise typer.Exit(1 if failed else 0)

@@ -6,11 +6,11 @@ from typing import Annotated
 import typer
 
 from admin.database import open_database
-from admin.options import ConfigOption, DataDirOption, JsonOption
+from admin.options import ConfigOption, DataDirOption, JsonOption, moment
 from admin.output import console, print_json
 from db import reprocessing
 from db.reprocessing import Selection
-from domain.errors import ConfigurationInvalid, Rejected
+from domain.errors import Rejected
 from domain.study import StudyStatus
 
 
@@ -29,7 +29,7 @@ def reprocess(
     json_output: JsonOption = False,
 ) -> None:
     """Read finished studies again: each gets a new revision, a new result and a new report."""
-    selection = Selection(study, status, _moment(since))
+    selection = Selection(study, status, moment(since))
     if selection == Selection() and not every:
         raise Rejected("say which: --study, --status, --since, or --all")
     engine = open_database(config, data_dir)
@@ -44,15 +44,6 @@ def reprocess(
     now = datetime.now(UTC)
     done = [s.study_instance_uid for s in chosen if reprocessing.reprocess(engine, s.id, now) is not None]
     _tell(json_output, len(chosen), len(done), done)
-
-
-def _moment(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        return datetime.fromisoformat(text).astimezone(UTC)
-    except ValueError:
-        raise ConfigurationInvalid(f"--since {text!r} is no ISO 8601 time, e.g. 2026-11-22T08:00") from None
 
 
 def _tell(json_output: bool, matched: int, reprocessed: int, study_instance_uids: list[str]) -> None:

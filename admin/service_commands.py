@@ -90,7 +90,7 @@ def work(
     collaborators = WorkCollaborators(settings)
     schema.require_newest(collaborators.engine)
     if queue is not WorkQueue.DELIVER:
-        _ = collaborators.operating_point  # a bad model stops the start, not each study
+        collaborators.versions.current()  # a bad model stops the start, not each study
     collaborators.engine.dispose()
     queues = [ANALYSE_QUEUE, DELIVER_QUEUE] if queue is WorkQueue.ALL else [queue.value]
     raise typer.Exit(run_worker(settings, queues))

@@ -6,8 +6,10 @@ from typing import Any
 from admin.options import ConfigOption, DataDirOption, JsonOption, settings_from
 from admin.output import print_json, print_table
 from config.settings import Settings
-from db import overview, schema
+from db import model_roles, overview, schema
+from db.model_roles import Role
 from domain.errors import BrokerUnavailable
+from model.versions import DEFAULT_VERSION
 from worker.bootstrap import Collaborators
 from worker.listening import published_address
 from worker.queue import ANALYSE_QUEUE, DELIVER_QUEUE
@@ -38,7 +40,7 @@ def collect(settings: Settings) -> dict[str, Any]:
         "instances": {"count": instances, "bytes": stored_bytes},
         "queue": _queue_depths(collaborators),
         "disk": {"free_bytes": disk.free, "total_bytes": disk.total},
-        "model": {"version": settings.model.version},
+        "model": _models(collaborators),
         "listener": published_address(settings) or {"address": "not running on this data folder"},
         "destinations": {d.name: f"{d.ae_title}@{d.host}:{d.port}" for d in settings.destinations},
     }
@@ -49,3 +51,9 @@ def _queue_depths(collaborators: Collaborators) -> dict[str, int | str]:
         return {queue: collaborators.doorbell.depth(queue) for queue in (ANALYSE_QUEUE, DELIVER_QUEUE)}
     except BrokerUnavailable as error:
         return {"unavailable": str(error)}
+
+
+def _models(collaborators: Collaborators) -> dict[str, str | None]:
+    chosen = model_roles.versions_by_role(collaborators.engine)
+    active = collaborators.settings.model.version or chosen.get(Role.ACTIVE) or DEFAULT_VERSION
+    return {"version": active, "shadow": chosen.get(Role.SHADOW)}

@@ -111,7 +111,7 @@ class ModelSettings(_Section):
     """Which network reads, and at which operating point."""
 
     weights_dir: str
-    version: Annotated[str, Field(min_length=1)]
+    version: str
     operating_point: str
     finding_scheme: Literal["SNOMED", "RADLEX"]
 

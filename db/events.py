@@ -30,6 +30,7 @@ class EventKind(StrEnum):
     DELIVERY_FAILED = "delivery_failed"
     DELIVERY_RESEND = "delivery_resend"
     STUDY_REPORTED = "study_reported"
+    MODEL_ROLE_CHANGED = "model_role_changed"
 
 
 def record(session: Session, at: datetime, kind: EventKind, study_id: int | None, **detail: object) -> None:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlalchemy import Engine, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Engine, and_, select
+from sqlalchemy.orm import Session, aliased
 
 from db import events, studies
 from db.events import EventKind
@@ -33,10 +33,16 @@ class NewResult:
 
 
 def commit_result(
-    engine: Engine, claim: Claim, new: NewResult, destinations: Sequence[str], now: datetime
+    engine: Engine,
+    claim: Claim,
+    new: NewResult,
+    destinations: Sequence[str],
+    now: datetime,
+    shadow: NewResult | None = None,
 ) -> list[int] | None:
     """Store the result, move the study to ANALYSED and open a delivery for each destination: all or nothing.
 
+    `shadow` is what another version says of the same image: stored beside, never delivered.
     Returns the deliveries' ids, or None when the claim was lost in the meantime (a late image, or a
     worker that took over): then nothing is stored. Raises StoreUnavailable.
     """
@@ -45,6 +51,8 @@ def commit_result(
             return None
         result = _row(session, claim, new, now)
         session.add(result)
+        if shadow is not None:
+            session.add(_row(session, claim, shadow, now, is_shadow=True))
         session.flush()
         deliveries = [_delivery(result.id, name, now) for name in destinations]
         session.add_all(deliveries)
@@ -63,10 +71,9 @@ def commit_result(
         return [delivery.id for delivery in deliveries]
 
 
-def _row(session: Session, claim: Claim, new: NewResult, now: datetime) -> Result:
-    superseded = session.scalar(
-        select(Result.id).where(Result.study_id == claim.study_id).order_by(Result.id.desc()).limit(1)
-    )
+def _row(session: Session, claim: Claim, new: NewResult, now: datetime, *, is_shadow: bool = False) -> Result:
+    earlier = select(Result.id).where(Result.study_id == claim.study_id, ~Result.is_shadow)
+    superseded = None if is_shadow else session.scalar(earlier.order_by(Result.id.desc()).limit(1))
     return Result(
         study_id=claim.study_id,
         revision=claim.revision,
@@ -80,6 +87,7 @@ def _row(session: Session, claim: Claim, new: NewResult, now: datetime) -> Resul
         considered=list(new.considered),
         notes=list(new.notes),
         reading_priority=new.reading_priority,
+        is_shadow=is_shadow,
         created_at=now,
         supersedes_id=superseded,
     )
@@ -107,9 +115,10 @@ def refusal_of(result: Result) -> Refusal | None:
 
 
 def of_study(engine: Engine, study_id: int) -> Sequence[Result]:
-    """List a study's results, oldest first."""
+    """List a study's results, oldest first; those of a shadow version are left out."""
+    query = select(Result).where(Result.study_id == study_id, ~Result.is_shadow).order_by(Result.id)
     with reading(engine) as session:
-        return session.scalars(select(Result).where(Result.study_id == study_id).order_by(Result.id)).all()
+        return session.scalars(query).all()
 
 
 def with_study(engine: Engine, result_id: int) -> tuple[Result, Study]:
@@ -141,3 +150,19 @@ def report_of(engine: Engine, result_id: int) -> Report | None:
     """Give the report that is kept for a result."""
     with reading(engine) as session:
         return session.scalars(select(Report).where(Report.result_id == result_id)).one_or_none()
+
+
+def with_shadows(engine: Engine, since: datetime | None) -> Sequence[tuple[Study, Result, Result]]:
+    """List what the active and the shadow version said of the same revisions: study, active's result, shadow's."""
+    shadow = aliased(Result)
+    query = (
+        select(Study, Result, shadow)
+        .join(Result, Result.study_id == Study.id)
+        .join(shadow, and_(shadow.study_id == Result.study_id, shadow.revision == Result.revision))
+        .where(~Result.is_shadow, shadow.is_shadow)
+        .order_by(Result.id)
+    )
+    if since is not None:
+        query = query.where(Result.created_at >= since)
+    with reading(engine) as session:
+        return session.execute(query).all()

@@ -35,8 +35,8 @@ def current_revision(engine: Engine) -> str | None:
         return MigrationContext.configure(session.connection()).get_current_revision()
 
 
-def upgrade(engine: Engine) -> str:
-    """Migrate to the newest schema; safe to run again, and by several processes at once on PostgreSQL.
+def upgrade(engine: Engine, revision: str = "head") -> str:
+    """Migrate to the newest schema, or to `revision`; safe to run again, on PostgreSQL by several processes at once.
 
     Returns the revision reached. Raises StoreUnavailable when the database cannot be reached.
     """
@@ -45,8 +45,8 @@ def upgrade(engine: Engine) -> str:
     logging.getLogger("alembic").setLevel(logging.WARNING)
     config = _config()
     config.attributes["engine"] = engine
-    command.upgrade(config, "head")
-    return newest_revision()
+    command.upgrade(config, revision)
+    return current_revision(engine) or ""
 
 
 def require_newest(engine: Engine) -> None:

@@ -169,6 +169,8 @@ class Result(Base):
     #: What was decided on the way to the display image.
     notes: Mapped[list[str]]
     reading_priority: Mapped[ReadingPriority]
+    #: Made by the shadow version: stored and compared, never reported, never superseding.
+    is_shadow: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
     #: The newest earlier result of the study.
     supersedes_id: Mapped[int | None] = mapped_column(ForeignKey("result.id"))
@@ -219,6 +221,18 @@ class Delivery(Base):
         UniqueConstraint("result_id", "destination"),
         Index(None, "state", "next_attempt_at"),
     )
+
+
+class ModelRole(Base):
+    """Which version of the network reads: chosen by command, with who and when."""
+
+    __tablename__ = "model_role"
+
+    #: "active" or "shadow".
+    role: Mapped[str] = mapped_column(String(16), primary_key=True)
+    version: Mapped[str] = mapped_column(String(64))
+    since: Mapped[datetime]
+    changed_by: Mapped[str] = mapped_column(String(64))
 
 
 class Event(Base):

@@ -1,6 +1,7 @@
 """The task analyse_study: claim, read, commit. Safe to run twice, or on two workers at once."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -28,23 +29,22 @@ class StudyAnalysis:
         self,
         engine: Engine,
         store: InstanceStore,
-        pipeline: Pipeline,
-        model_version: str,
+        pipeline: Callable[[], Pipeline],
         doorbell: Doorbell,
         settings: AnalysisSettings,
         destinations: Sequence[str],
     ) -> None:
+        """`pipeline` gives the one in force: versions may change while the service runs."""
         self._engine = engine
         self._store = store
         self._pipeline = pipeline
-        self._model_version = model_version
         self._doorbell = doorbell
         self._settings = settings
         self._destinations = destinations
 
     def warm_up(self) -> None:
         """Load the network before the first study comes."""
-        self._pipeline.warm_up()
+        self._pipeline().warm_up()
 
     def run(self, study_id: int, task_id: str) -> None:
         """Analyse the study if it is to be had; what fails is given back with a wait, or FAILED.
@@ -73,9 +73,11 @@ class StudyAnalysis:
     def _analyse(self, claim: Claim) -> None:
         rows = instances.newest_of_study(self._engine, claim.study_id)
         images = [StoredImage(row.sop_instance_uid, self._store.path_of(row.relative_path)) for row in rows]
-        reading = self._pipeline.read_study(images, self._damaged(rows))
-        new = self._new_result(reading, rows)
-        delivery_ids = results.commit_result(self._engine, claim, new, self._destinations, datetime.now(UTC))
+        pipeline = self._pipeline()
+        reading = pipeline.read_study(images, self._damaged(rows))
+        new = _new_result(reading, rows, pipeline.version)
+        shadow = _shadow_result(reading, new, pipeline.shadow_version)
+        delivery_ids = results.commit_result(self._engine, claim, new, self._destinations, datetime.now(UTC), shadow)
         if delivery_ids is None:
             _log.info("analysis_overtaken", study_instance_uid=claim.study_instance_uid, revision=claim.revision)
             return
@@ -95,23 +97,38 @@ class StudyAnalysis:
             _log.error("stored_instance_damaged", sop_instance_uid=row.sop_instance_uid, path=row.relative_path)
         return [row.sop_instance_uid for row in damaged]
 
-    def _new_result(self, reading: Reading, rows: Sequence[Instance]) -> NewResult:
-        row_ids = {row.sop_instance_uid: row.id for row in rows}
-        analysed = reading.analysed_sop_instance_uid
-        return NewResult(
-            model_version=self._model_version,
-            assessment=reading.assessment,
-            probability=reading.probability,
-            operating_point=reading.operating_point,
-            refusal=reading.refusal,
-            analysed_instance_id=row_ids[analysed] if analysed else None,
-            considered=reading.considered,
-            notes=reading.notes,
-            reading_priority=reading_priority(reading.assessment, reading.ordered_priorities),
-        )
-
     def _ring(self, delivery_ids: list[int]) -> None:
         try:
             self._doorbell.ring_for_deliveries(delivery_ids)
         except BrokerUnavailable as error:
             _log.warning("doorbell_not_rung", error=str(error))  # the sweep rings again
+
+
+def _new_result(reading: Reading, rows: Sequence[Instance], version: str) -> NewResult:
+    row_ids = {row.sop_instance_uid: row.id for row in rows}
+    analysed = reading.analysed_sop_instance_uid
+    return NewResult(
+        model_version=version,
+        assessment=reading.assessment,
+        probability=reading.probability,
+        operating_point=reading.operating_point,
+        refusal=reading.refusal,
+        analysed_instance_id=row_ids[analysed] if analysed else None,
+        considered=reading.considered,
+        notes=reading.notes,
+        reading_priority=reading_priority(reading.assessment, reading.ordered_priorities),
+    )
+
+
+def _shadow_result(reading: Reading, new: NewResult, version: str | None) -> NewResult | None:
+    """Say what the shadow version found in the same image."""
+    if reading.shadow is None or version is None:
+        return None
+    return replace(
+        new,
+        model_version=version,
+        assessment=reading.shadow.assessment,
+        probability=reading.shadow.probability,
+        operating_point=reading.shadow.operating_point,
+        reading_priority=reading_priority(reading.shadow.assessment, reading.ordered_priorities),
+    )

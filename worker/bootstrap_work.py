@@ -4,17 +4,13 @@ Apart from it, because the listener and the sweep start faster, and stay smaller
 """
 
 from functools import cached_property
-from pathlib import Path
 
-from config.settings import Settings
 from dicom_gateway.codes import FindingScheme
-from domain.finding import OperatingPoint
 from model.card import ModelCard, check_version, read_card
-from model.classifier import Classifier, packaged_weights
 from worker.analysis import StudyAnalysis
 from worker.bootstrap import Collaborators
 from worker.delivery import ReportDelivery
-from worker.pipeline import Pipeline
+from worker.model_versions import ModelVersions, weights_root
 from worker.reporting import ReportKeeper
 
 
@@ -22,23 +18,9 @@ class WorkCollaborators(Collaborators):
     """Everything a worker needs, each built when it is first asked for."""
 
     @cached_property
-    def classifier(self) -> Classifier:
-        """The network of the active version. Raises ConfigurationInvalid."""
-        return Classifier.load(weights_root(self.settings), self.settings.model.version)
-
-    @cached_property
-    def operating_point(self) -> OperatingPoint:
-        """The operating point in force. Raises ConfigurationInvalid when the model card has none of that name."""
-        return self.classifier.card.operating_point(self.settings.model.operating_point or None)
-
-    @cached_property
-    def pipeline(self) -> Pipeline:
-        """The way of an image through the network."""
-        return Pipeline(
-            self.classifier,
-            self.operating_point,
-            refuse_outside_population=self.settings.analysis.refuse_outside_population,
-        )
+    def versions(self) -> ModelVersions:
+        """The versions in force, as the settings and the database name them."""
+        return ModelVersions.of_service(self.settings, self.engine)
 
     @cached_property
     def analysis(self) -> StudyAnalysis:
@@ -46,8 +28,7 @@ class WorkCollaborators(Collaborators):
         return StudyAnalysis(
             self.engine,
             self.store,
-            self.pipeline,
-            self.settings.model.version,
+            self.versions.current,
             self.doorbell,
             self.settings.analysis,
             list(self.destinations),
@@ -62,8 +43,3 @@ class WorkCollaborators(Collaborators):
     def card_of(self, version: str) -> ModelCard:
         """Give the card of any installed version. Raises ConfigurationInvalid."""
         return read_card(weights_root(self.settings) / check_version(version))
-
-
-def weights_root(settings: Settings) -> Path:
-    """Folder with one folder per model version."""
-    return Path(settings.model.weights_dir).expanduser() if settings.model.weights_dir else packaged_weights()

@@ -12,9 +12,8 @@ from dicom_gateway.header import image_header, ordered_priority, read_header
 from domain.errors import InstanceInvalid, NotAnalysable
 from domain.finding import Assessment, OperatingPoint, Refusal, RefusalCode
 from domain.study import ImageHeader, choose_frontal
-from model.classifier import Classifier
 from model.image_file import read_image
-from model.preprocess import preprocess
+from worker.reader import Reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +40,8 @@ class Reading:
     considered: tuple[str, ...] = ()
     #: Requested Procedure Priority of each image that states one.
     ordered_priorities: tuple[str, ...] = ()
+    #: What the shadow version says of the same image, if one runs.
+    shadow: "Reading | None" = None
     #: What was decided on the way to the display image, and why other images were passed over.
     notes: tuple[str, ...] = ()
 
@@ -48,16 +49,24 @@ class Reading:
 class Pipeline:
     """The way of one study through the network; holds no state between studies."""
 
-    def __init__(
-        self, classifier: Classifier, operating_point: OperatingPoint, *, refuse_outside_population: bool
-    ) -> None:
-        self._classifier = classifier
-        self._operating_point = operating_point
+    def __init__(self, active: Reader, shadow: Reader | None, *, refuse_outside_population: bool) -> None:
+        self._active = active
+        self._shadow = shadow
         self._refuse_outside_population = refuse_outside_population
+
+    @property
+    def version(self) -> str:
+        """The version whose results are reported."""
+        return self._active.version
+
+    @property
+    def shadow_version(self) -> str | None:
+        """The version that runs beside it."""
+        return self._shadow.version if self._shadow else None
 
     def warm_up(self) -> None:
         """Run the network once, so that the first study does not wait for its loading."""
-        self._probability(np.linspace(0.0, 1.0, 256 * 256, dtype=np.float32).reshape(256, 256))
+        self._active.probability(np.linspace(0.0, 1.0, 256 * 256, dtype=np.float32).reshape(256, 256))
 
     def read_study(self, images: Sequence[StoredImage], damaged: Sequence[str] = ()) -> Reading:
         """Read one study; `damaged` are the SOP Instance UIDs whose files are missing or altered.
@@ -81,12 +90,11 @@ class Pipeline:
         )
 
     def read_picture(self, path: Path) -> Reading:
-        """Read a JPEG or PNG file, which says nothing of view or body part. Raises StoreUnavailable."""
+        """Read a JPEG or PNG file, which says nothing of view or body part."""
         try:
-            probability = self._probability(read_image(path))
+            return _read(self._active, read_image(path))
         except NotAnalysable as refused:
             return Reading(Assessment.UNDETERMINED, refusal=Refusal(refused.code, refused.detail))
-        return self._assessed(probability)
 
     def _first_scored(
         self, candidates: Sequence[ImageHeader], images: Sequence[StoredImage], refusals: dict[str, Refusal]
@@ -103,25 +111,26 @@ class Pipeline:
     def _score(self, header: ImageHeader, path: Path) -> Reading:
         self._check_population(header)
         image = image_from_file(path)
-        reading = self._assessed(self._probability(image.pixels))
-        return replace(reading, analysed_sop_instance_uid=header.sop_instance_uid, notes=tuple(image.notes))
+        return replace(
+            _read(self._active, image.pixels),
+            analysed_sop_instance_uid=header.sop_instance_uid,
+            shadow=_read(self._shadow, image.pixels) if self._shadow else None,
+            notes=tuple(image.notes),
+        )
 
     def _check_population(self, header: ImageHeader) -> None:
         age = header.patient_age_years
-        population = self._classifier.card.population
+        population = self._active.classifier.card.population
         if age is None or not self._refuse_outside_population:
             return
         if not population.age_years_min <= int(age) <= population.age_years_max:
             limits = f"{population.age_years_min} to {population.age_years_max} years"
             raise NotAnalysable(RefusalCode.OUTSIDE_POPULATION, f"the network was made for {limits} of age")
 
-    def _probability(self, image: npt.NDArray[np.float32]) -> float:
-        tensor = preprocess(image)
-        return float(self._classifier.predict(tensor[np.newaxis])[0])
 
-    def _assessed(self, probability: float) -> Reading:
-        point = self._operating_point
-        return Reading(point.assess(probability), probability=probability, operating_point=point)
+def _read(reader: Reader, image: npt.NDArray[np.float32]) -> Reading:
+    probability, point = reader.probability(image), reader.operating_point
+    return Reading(point.assess(probability), probability=probability, operating_point=point)
 
 
 def _read_headers(

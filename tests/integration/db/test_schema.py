@@ -5,10 +5,18 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, text
 
-from db import schema, studies
+from db import results, schema, studies
 from db.session import make_engine, reading, transaction
 from db.tables import Base
 from domain.errors import ConfigurationInvalid, StoreUnavailable
+
+_FIRST_SCHEMA_ROWS = """
+    INSERT INTO study (id, study_instance_uid, revision, status, first_received_at, last_received_at, attempts)
+    VALUES (1, '1.2.3', 1, 'ANALYSED', '2026-01-01 00:00:00', '2026-01-01 00:00:00', 1);
+    INSERT INTO result (id, study_id, revision, model_version, assessment, probability, considered, notes,
+                        reading_priority, created_at)
+    VALUES (1, 1, 1, 'm1', 'suspected', 0.5, '[]', '[]', 'HIGH', '2026-01-01 00:00:00')
+"""
 
 
 def test_the_migrations_make_exactly_the_tables_of_the_code(engine: Engine) -> None:
@@ -20,6 +28,18 @@ def test_the_migrations_make_exactly_the_tables_of_the_code(engine: Engine) -> N
 def test_upgrading_again_changes_nothing(engine: Engine) -> None:
     """The upgrade may be run at every start."""
     assert schema.upgrade(engine) == schema.newest_revision() == schema.current_revision(engine)
+
+
+def test_a_database_of_the_first_schema_is_migrated_with_its_rows(sqlite_url: str) -> None:
+    """A result from before shadow versions counts as the active one's."""
+    engine = make_engine(sqlite_url)
+    schema.upgrade(engine, "0001")
+    with transaction(engine) as session:
+        for statement in _FIRST_SCHEMA_ROWS.split(";"):
+            session.execute(text(statement))
+    schema.upgrade(engine)
+    (result,) = results.of_study(engine, 1)
+    assert (result.probability, result.is_shadow) == (0.5, False)
 
 
 def test_a_database_without_tables_is_refused_with_the_remedy(sqlite_url: str) -> None:

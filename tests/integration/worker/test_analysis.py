@@ -1,4 +1,5 @@
 from pathlib import Path
+from types import SimpleNamespace
 
 from db import deliveries
 from domain.errors import StoreUnavailable
@@ -16,6 +17,8 @@ _PATIENT_TEXT = "Doe^Jane 19800101"
 class BrokenPipeline:
     """A pipeline that raises."""
 
+    version, shadow_version = "broken", None
+
     def __init__(self, error: Exception) -> None:
         self._error = error
 
@@ -29,7 +32,7 @@ class BrokenPipeline:
 
 def break_pipeline(collaborators: WorkCollaborators, error: Exception) -> None:
     """Put a pipeline that raises in the place of the real one."""
-    collaborators.__dict__["pipeline"] = BrokenPipeline(error)
+    collaborators.__dict__["versions"] = SimpleNamespace(current=lambda: BrokenPipeline(error))
 
 
 def test_a_study_is_analysed_once_however_often_it_is_rung_for(

@@ -1,0 +1,111 @@
+"""`cxr-triage model activate`, `shadow` and `compare-live`: which version reads, and how two of them agree."""
+
+import getpass
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from admin.database import open_database
+from admin.options import ConfigOption, DataDirOption, JsonOption, moment, settings_from
+from admin.output import console, print_json, print_table
+from db import model_roles, results
+from db.model_roles import Role
+from db.tables import Result, Study
+from domain.errors import ConfigurationInvalid, Rejected
+from domain.finding import Assessment
+from worker.model_versions import ModelVersions
+
+#: Studies listed where two versions disagree most.
+_MOST_DIFFERENT = 10
+
+
+def activate(version: str, config: ConfigOption = None, data_dir: DataDirOption = None) -> None:
+    """Let a version read from the next study on; results so far stay as they are."""
+    settings = settings_from(config, data_dir)
+    if settings.model.version:
+        raise ConfigurationInvalid(f"model.version is set to {settings.model.version} in the settings: empty it first")
+    ModelVersions.offline(settings).reader(version)
+    _choose(Role.ACTIVE, version, config, data_dir)
+
+
+def shadow(
+    version: Annotated[str | None, typer.Argument(help="Version to run beside the active one.")] = None,
+    off: Annotated[bool, typer.Option("--off", help="Run none.")] = False,
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Let a version read every study beside the active one; its results are stored and never reported."""
+    if (version is None) != off:
+        raise Rejected("name a version, or say --off")
+    if version is not None:
+        ModelVersions.offline(settings_from(config, data_dir)).reader(version)
+    _choose(Role.SHADOW, version, config, data_dir)
+
+
+def _choose(role: Role, version: str | None, config: ConfigOption, data_dir: DataDirOption) -> None:
+    engine = open_database(config, data_dir)
+    before = model_roles.choose(engine, role, version, datetime.now(UTC), getpass.getuser())
+    console.print(f"{role.value}: was {before or 'the default' if role is Role.ACTIVE else before}, is {version}")
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How the active and the shadow version agree on live studies."""
+
+    active: str
+    shadow: str
+    n: int
+    both_suspected: int
+    only_active_suspected: int
+    only_shadow_suspected: int
+    neither_suspected: int
+    mean_absolute_difference: float
+    #: Study Instance UIDs where the probabilities differ most, with both.
+    most_different: list[tuple[str, float, float]]
+
+
+def compare_live(
+    since: Annotated[str | None, typer.Option(help="Results since: ISO 8601.", show_default=False)] = None,
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Compare what the active and the shadow version said of the same live images."""
+    pairs = results.with_shadows(open_database(config, data_dir), moment(since))
+    by_versions: dict[tuple[str, str], list[tuple[Study, Result, Result]]] = defaultdict(list)
+    for pair in pairs:
+        by_versions[pair[1].model_version, pair[2].model_version].append(pair)
+    compared = [_compare(*versions, found) for versions, found in sorted(by_versions.items())]
+    if json_output:
+        print_json([{field: getattr(c, field) for field in Comparison.__slots__} for c in compared])
+        return
+    if not compared:
+        console.print("no study was read by a shadow version yet: see `cxr-triage model shadow --help`")
+    for comparison in compared:
+        rows = [(field.replace("_", " "), getattr(comparison, field)) for field in Comparison.__slots__[:-1]]
+        print_table(("what", "is"), rows)
+        print_table(("most different studies", comparison.active, comparison.shadow), comparison.most_different)
+
+
+def _compare(active: str, shadow_version: str, pairs: Sequence[tuple[Study, Result, Result]]) -> Comparison:
+    said = [(a.assessment is Assessment.SUSPECTED, s.assessment is Assessment.SUSPECTED) for _, a, s in pairs]
+    # A pair exists only where an image was scored, so both have a probability.
+    scored = [(study.study_instance_uid, a.probability or 0.0, s.probability or 0.0) for study, a, s in pairs]
+    differences = np.array([abs(a - s) for _, a, s in scored])
+    order = np.argsort(-differences)[:_MOST_DIFFERENT]
+    return Comparison(
+        active=active,
+        shadow=shadow_version,
+        n=len(pairs),
+        both_suspected=said.count((True, True)),
+        only_active_suspected=said.count((True, False)),
+        only_shadow_suspected=said.count((False, True)),
+        neither_suspected=said.count((False, False)),
+        mean_absolute_difference=float(differences.mean()),
+        most_different=[scored[i] for i in order],
+    )

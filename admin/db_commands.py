@@ -1,8 +1,10 @@
 """`cxr-triage db`: the database's schema."""
 
+import os
+
 import typer
 
-from admin.options import ConfigOption, DataDirOption, settings_from
+from admin.options import PRIVATE, ConfigOption, DataDirOption, settings_from
 from admin.output import console
 from db import schema
 from db.session import make_engine
@@ -18,6 +20,7 @@ def _group() -> None:
 @app.command("upgrade")
 def upgrade(config: ConfigOption = None, data_dir: DataDirOption = None) -> None:
     """Create the tables, or migrate them to this version; safe to run again."""
+    os.umask(PRIVATE)
     engine = make_engine(settings_from(config, data_dir).database_url)
     before = schema.current_revision(engine)
     after = schema.upgrade(engine)

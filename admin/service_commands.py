@@ -1,5 +1,6 @@
 """The commands that run the service, or one of its processes."""
 
+import os
 import signal
 import threading
 from collections.abc import Sequence
@@ -10,8 +11,9 @@ from typing import Annotated
 import typer
 
 from admin.logs import configure_logging
-from admin.options import AeTitleOption, ConfigOption, DataDirOption, PacsOption, PortOption, settings_from
+from admin.options import PRIVATE, AeTitleOption, ConfigOption, DataDirOption, PacsOption, PortOption, settings_from
 from admin.supervisor import run_service
+from config.settings import Settings
 from db import schema
 from worker.bootstrap import Collaborators
 from worker.listening import run_listener
@@ -40,7 +42,7 @@ def serve(
 ) -> None:
     """Run everything: broker, listener, sweep and workers; start again what dies."""
     settings = settings_from(config, data_dir, dicom_port, ae_title, pacs)
-    configure_logging(settings.service, "serve")
+    _begin(settings, "serve")
     run_service(settings, child_options(config, data_dir, dicom_port, ae_title, pacs), stop_on_signal())
 
 
@@ -53,7 +55,7 @@ def listen(
 ) -> None:
     """Run only the Storage SCP."""
     settings = settings_from(config, data_dir, dicom_port, ae_title, pacs)
-    configure_logging(settings.service, "listen")
+    _begin(settings, "listen")
     run_listener(settings, stop_on_signal())
 
 
@@ -66,7 +68,7 @@ def sweep(
 ) -> None:
     """Run only the sweep: find quiet studies, and ring for whatever is due."""
     settings = settings_from(config, data_dir, dicom_port, ae_title, pacs)
-    configure_logging(settings.service, "sweep")
+    _begin(settings, "sweep")
     collaborators = Collaborators(settings)
     schema.require_newest(collaborators.engine)
     collaborators.readiness.run(stop_on_signal())
@@ -86,7 +88,7 @@ def work(
     from worker.process import run_worker  # noqa: PLC0415
 
     settings = settings_from(config, data_dir, dicom_port, ae_title, pacs)
-    configure_logging(settings.service, f"work-{queue.value}")
+    _begin(settings, f"work-{queue.value}")
     collaborators = WorkCollaborators(settings)
     schema.require_newest(collaborators.engine)
     if queue is not WorkQueue.DELIVER:
@@ -94,6 +96,12 @@ def work(
     collaborators.engine.dispose()
     queues = [ANALYSE_QUEUE, DELIVER_QUEUE] if queue is WorkQueue.ALL else [queue.value]
     raise typer.Exit(run_worker(settings, queues))
+
+
+def _begin(settings: Settings, process: str) -> None:
+    """Set up a process of the service: its log, and files that only its own account may read."""
+    configure_logging(settings.service, process)
+    os.umask(PRIVATE)
 
 
 def child_options(

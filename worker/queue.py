@@ -1,5 +1,8 @@
 """The broker as a doorbell: Celery carries ids, the database says what is to be done."""
 
+import hashlib
+import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -17,13 +20,19 @@ ANALYSE_QUEUE = "analyse"
 DELIVER_QUEUE = "deliver"
 ANALYSE_TASK = "cxr_triage.analyse_study"
 DELIVER_TASK = "cxr_triage.deliver_report"
+#: sun_path in unix(7), less the closing NUL.
+_LONGEST_SOCKET_PATH = 107
 #: Seconds to wait for the broker before giving up: the sweep rings again.
 _BROKER_SECONDS = 5
 
 
 def embedded_socket(settings: Settings) -> Path:
-    """Where the embedded Valkey listens."""
-    return settings.run_dir / "valkey.sock"
+    """Where the embedded Valkey listens: beside the data, or in a short folder where that path is too long."""
+    beside = settings.run_dir / "valkey.sock"
+    if len(os.fsencode(beside)) <= _LONGEST_SOCKET_PATH:
+        return beside
+    name = hashlib.sha256(os.fsencode(settings.service.data_dir)).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"cxr-triage-{os.geteuid()}-{name}" / "valkey.sock"
 
 
 def make_celery(settings: Settings) -> Celery:

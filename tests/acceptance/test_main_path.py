@@ -82,6 +82,9 @@ def test_a_late_image_and_a_reprocessing_make_reports_that_name_their_predecesso
     assert command.json("reprocess", "--all", "--dry-run")["matched"] == 1
     assert command.json("reprocess", "--all", "--yes")["reprocessed"] == 1
     wait_until(lambda: reported(command, 3), "revision 3")
+    kept = [file for folder in ("instances", "run") for file in (service.data_dir / folder).rglob("*")]
+    kept.append(service.data_dir / "cxr-triage.sqlite")
+    assert [file.name for file in kept if file.stat().st_mode & 0o077] == [], "readable by other accounts"
     assert not set(PATIENT_WORDS) & set(re.split(r"[^\w-]+", service.log_file.read_text())), "patient data in the log"
     first, second, third = pacs.reports
     named = [

@@ -14,6 +14,7 @@ from rich.progress import Progress as ProgressBar
 from rich.table import Table
 
 from admin import model_version_commands
+from admin.output import print_table
 from domain.errors import ConfigurationInvalid
 from model.card import ModelCard, check_version, read_card, read_patients
 from model.classifier import Classifier, available_versions, packaged_weights
@@ -28,6 +29,7 @@ from model.dataset import (
 from model.figures import Figures, Rates
 from model.recipe import find_recipe
 from model.run_folder import EpochRecord, RunFolder
+from model.versions import DEFAULT_VERSION
 
 if TYPE_CHECKING:
     from model.train import Progress
@@ -114,25 +116,38 @@ def export(
 @app.command()
 def evaluate(
     data: DataOption,
-    version: Annotated[str | None, typer.Option(help="Version [default: the only one].")] = None,
+    version: Annotated[str | None, typer.Option(help="Version [default: the shipped one].")] = None,
     every: Annotated[bool, typer.Option("--all", help="All images, also those that were trained on.")] = False,
     weights: WeightsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure a version by the live path: its validation patients of the training data, or all of another folder."""
     with _train_extra():
+        from model.class_table import class_table, intervals  # noqa: PLC0415 - imports scikit-learn
         from model.evaluate import evaluate as evaluate_images  # noqa: PLC0415 - imports scikit-learn
     root = _root(weights)
     classifier = Classifier.load(root, _version(root, version))
     images, data_set = _chosen_images(root, classifier.card, data, every=every)
     with Console(stderr=True).status(f"Scoring {len(images)} images"):
         evaluation = evaluate_images(classifier, images, data_set=data_set)
+    scored = evaluation.labels, evaluation.probabilities
+    threshold = evaluation.figures.threshold
+    answer = {
+        "version": classifier.card.version,
+        **evaluation.figures.model_dump(),
+        "refusals": {code.value: count for code, count in evaluation.refusals.items()},
+        "per_class": class_table(*scored, threshold),
+        "intervals_95": intervals(*scored, threshold, evaluation.patients),
+    }
     if as_json:
-        refusals = {code.value: count for code, count in evaluation.refusals.items()}
-        answer = {"version": classifier.card.version, **evaluation.figures.model_dump(), "refusals": refusals}
         typer.echo(json.dumps(answer, indent=1))
         return
     Console().print(_figures_table(evaluation.figures))
+    _print_class_table(answer["per_class"])
+    print_table(
+        ("at 0.5", "95 % interval, by patient"),
+        [(n, f"{a:.3f} to {b:.3f}") for n, (a, b) in answer["intervals_95"].items()],
+    )
 
 
 @app.command("list")
@@ -151,7 +166,7 @@ def list_versions(weights: WeightsOption = None, as_json: JsonOption = False) ->
 
 @app.command()
 def card(
-    version: Annotated[str | None, typer.Argument(help="Version [default: the only one].")] = None,
+    version: Annotated[str | None, typer.Argument(help="Version [default: the shipped one].")] = None,
     weights: WeightsOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -172,9 +187,11 @@ def _version(root: Path, version: str | None) -> str:
     if version is not None:
         return version
     known = available_versions(root)
-    if len(known) != 1:
-        raise ConfigurationInvalid(f"say which version; {root} holds: {', '.join(known) or 'none'}")
-    return known[0]
+    if len(known) == 1:
+        return known[0]
+    if DEFAULT_VERSION in known:
+        return DEFAULT_VERSION
+    raise ConfigurationInvalid(f"say which version; {root} holds: {', '.join(known) or 'none'}")
 
 
 def _chosen_images(root: Path, card: ModelCard, data: Path, *, every: bool) -> tuple[list[LabelledImage], str]:
@@ -224,6 +241,12 @@ def _summary(card: ModelCard) -> dict[str, Any]:
         "default_operating_point": card.default_operating_point,
         "roc_auc": card.figures[0].roc_auc if card.figures else None,
     }
+
+
+def _print_class_table(table: dict[str, Any]) -> None:
+    columns = ("precision", "recall", "f1-score", "support")
+    rows = [(name, *(row[column] for column in columns)) for name, row in table.items() if isinstance(row, dict)]
+    print_table(("class", *columns), rows)
 
 
 def _print_card(console: Console, card: ModelCard) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from domain.errors import ConfigurationInvalid, NotAnalysable
 from domain.finding import RefusalCode
@@ -33,6 +34,21 @@ class Evaluation:
     scored: tuple[Scored, ...]
     #: Images refused before the network, by reason.
     refusals: Counter[RefusalCode]
+
+    @property
+    def labels(self) -> npt.NDArray[np.int64]:
+        """(N,) of 0 (normal) and 1 (pneumonia)."""
+        return np.array([entry.image.label for entry in self.scored], np.int64)
+
+    @property
+    def probabilities(self) -> npt.NDArray[np.float64]:
+        """(N,), calibrated, in [0, 1]."""
+        return np.array([entry.probability for entry in self.scored], np.float64)
+
+    @property
+    def patients(self) -> list[str]:
+        """Patient of each scored image; its file's name where no patient is known."""
+        return [entry.image.patient or entry.image.path.stem for entry in self.scored]
 
 
 def evaluate(classifier: Classifier, images: Sequence[LabelledImage], *, data_set: str) -> Evaluation:

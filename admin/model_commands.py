@@ -14,6 +14,7 @@ from rich.progress import Progress as ProgressBar
 from rich.table import Table
 
 from admin import model_version_commands
+from admin.model_tables import cell, curve_table, figures_table, print_card, print_class_table
 from admin.output import print_table
 from domain.errors import ConfigurationInvalid
 from model.card import ModelCard, check_version, read_card, read_patients
@@ -26,7 +27,6 @@ from model.dataset import (
     patients_of_samples,
     split_by_patient,
 )
-from model.figures import Figures, Rates
 from model.recipe import find_recipe
 from model.run_folder import EpochRecord, RunFolder
 from model.versions import DEFAULT_VERSION
@@ -94,7 +94,7 @@ def train(
     console.print(f"{len(split.training)} images to train on, {len(split.validation)} to validate on, in {run_dir}")
     with _progress(console, description.epochs) as progress:
         training.train(split, chosen, run, description, progress)
-    console.print(_curve_table(run.read_history()))
+    console.print(curve_table(run.read_history()))
 
 
 @app.command()
@@ -110,7 +110,7 @@ def export(
     console = Console()
     with Console(stderr=True).status("Converting and measuring"):
         card = export_run(RunFolder(run_dir), discover(data), _root(weights), version)
-    _print_card(console, card)
+    print_card(console, card)
 
 
 @app.command()
@@ -142,8 +142,8 @@ def evaluate(
     if as_json:
         typer.echo(json.dumps(answer, indent=1))
         return
-    Console().print(_figures_table(evaluation.figures))
-    _print_class_table(answer["per_class"])
+    Console().print(figures_table(evaluation.figures))
+    print_class_table(answer["per_class"])
     print_table(
         ("at 0.5", "95 % interval, by patient"),
         [(n, f"{a:.3f} to {b:.3f}") for n, (a, b) in answer["intervals_95"].items()],
@@ -160,7 +160,7 @@ def list_versions(weights: WeightsOption = None, as_json: JsonOption = False) ->
         return
     table = Table("version", "name", "recipe", "default operating point", "validation ROC AUC")
     for card in cards:
-        table.add_row(*(_cell(value) for value in _summary(card).values()))
+        table.add_row(*(cell(value) for value in _summary(card).values()))
     Console().print(table)
 
 
@@ -176,7 +176,7 @@ def card(
     if as_json:
         typer.echo(read.model_dump_json(indent=1))
         return
-    _print_card(Console(), read)
+    print_card(Console(), read)
 
 
 def _root(weights: Path | None) -> Path:
@@ -241,68 +241,3 @@ def _summary(card: ModelCard) -> dict[str, Any]:
         "default_operating_point": card.default_operating_point,
         "roc_auc": card.figures[0].roc_auc if card.figures else None,
     }
-
-
-def _print_class_table(table: dict[str, Any]) -> None:
-    columns = ("precision", "recall", "f1-score", "support")
-    rows = [(name, *(row[column] for column in columns)) for name, row in table.items() if isinstance(row, dict)]
-    print_table(("class", *columns), rows)
-
-
-def _print_card(console: Console, card: ModelCard) -> None:
-    console.print(f"[bold]{card.name} {card.version}[/bold] ({card.manufacturer}), {card.parameters:,} parameters")
-    console.print(f"For: {card.intended_use}")
-    console.print(f"Population: {card.population.text}")
-    data = card.training_data
-    console.print(f"Data: {data.name}, doi:{data.doi}, {data.licence}. {data.text}")
-    console.print(
-        f"Trained on {data.training_images} images of {data.training_patients} patients by recipe {card.recipe.name}, "
-        f"seed {card.recipe.seed}; weights of epoch {card.recipe.best_epoch} of {card.recipe.epochs}; "
-        f"ONNX and Keras differ by {card.recipe.onnx_difference:.1e} at most"
-    )
-    console.print(_curve_table(card.curve))
-    for figures in card.figures:
-        console.print(_figures_table(figures))
-    console.print("Limits:")
-    for limit in card.limits:
-        console.print(f"- {limit}")
-
-
-def _curve_table(curve: tuple[EpochRecord, ...] | list[EpochRecord]) -> Table:
-    table = Table(title="Training curve; accuracy at 0.5, uncalibrated")
-    columns = ("epoch", "rate", "loss", "accuracy", "val. loss", "val. accuracy", "val. ROC AUC", "seconds")
-    for column in columns:
-        table.add_column(column, justify="right")
-    for record in curve:
-        measured = (record.loss, record.accuracy, record.val_loss, record.val_accuracy, record.val_auc)
-        table.add_row(
-            str(record.epoch),
-            f"{record.learning_rate:.1e}",
-            *(f"{value:.3f}" for value in measured),
-            f"{record.seconds:.0f}",
-        )
-    return table
-
-
-def _figures_table(figures: Figures) -> Table:
-    title = (
-        f"{figures.data_set}: {figures.n} scored, {figures.refused} refused\n"
-        f"ROC AUC {_cell(figures.roc_auc)}, PR AUC {_cell(figures.pr_auc)}, Brier {figures.brier:.4f}, "
-        f"ECE {figures.ece:.4f}"
-    )
-    table = Table(title=title)
-    at: dict[str, Rates] = {"at 0.5": figures, **figures.operating_points}
-    table.add_column("")
-    for name in at:
-        table.add_column(name, justify="right")
-    for measured in ("threshold", "accuracy", "precision", "recall", "specificity", "f1"):
-        table.add_row(measured, *(_cell(getattr(rates, measured)) for rates in at.values()))
-    for count in ("tp", "fp", "tn", "fn"):
-        table.add_row(count, *(str(getattr(rates.confusion, count)) for rates in at.values()))
-    return table
-
-
-def _cell(value: float | str | None) -> str:
-    if value is None:
-        return "-"
-    return value if isinstance(value, str) else f"{value:.4f}"

@@ -1,0 +1,81 @@
+"""How a model's card, curve and figures are shown to people."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from admin.output import print_table
+from model.card import ModelCard
+from model.figures import Figures, Rates
+from model.run_folder import EpochRecord
+
+
+def print_class_table(table: dict[str, Any]) -> None:
+    """Print precision, recall, F1 and support by class, and their averages."""
+    columns = ("precision", "recall", "f1-score", "support")
+    rows = [(name, *(row[column] for column in columns)) for name, row in table.items() if isinstance(row, dict)]
+    print_table(("class", *columns), rows)
+
+
+def print_card(console: Console, card: ModelCard) -> None:
+    """Print a model card as a page."""
+    console.print(f"[bold]{card.name} {card.version}[/bold] ({card.manufacturer}), {card.parameters:,} parameters")
+    console.print(f"For: {card.intended_use}")
+    console.print(f"Population: {card.population.text}")
+    data = card.training_data
+    console.print(f"Data: {data.name}, doi:{data.doi}, {data.licence}. {data.text}")
+    console.print(
+        f"Trained on {data.training_images} images of {data.training_patients} patients by recipe {card.recipe.name}, "
+        f"seed {card.recipe.seed}; weights of epoch {card.recipe.best_epoch} of {card.recipe.epochs}; "
+        f"ONNX and Keras differ by {card.recipe.onnx_difference:.1e} at most"
+    )
+    console.print(curve_table(card.curve))
+    for figures in card.figures:
+        console.print(figures_table(figures))
+    console.print("Limits:")
+    for limit in card.limits:
+        console.print(f"- {limit}")
+
+
+def curve_table(curve: tuple[EpochRecord, ...] | list[EpochRecord]) -> Table:
+    """Show the training curve, a row an epoch."""
+    table = Table(title="Training curve; accuracy at 0.5, uncalibrated")
+    columns = ("epoch", "rate", "loss", "accuracy", "val. loss", "val. accuracy", "val. ROC AUC", "seconds")
+    for column in columns:
+        table.add_column(column, justify="right")
+    for record in curve:
+        measured = (record.loss, record.accuracy, record.val_loss, record.val_accuracy, record.val_auc)
+        table.add_row(
+            str(record.epoch),
+            f"{record.learning_rate:.1e}",
+            *(f"{value:.3f}" for value in measured),
+            f"{record.seconds:.0f}",
+        )
+    return table
+
+
+def figures_table(figures: Figures) -> Table:
+    """Show one evaluation: at 0.5 and at each operating point."""
+    title = (
+        f"{figures.data_set}: {figures.n} scored, {figures.refused} refused\n"
+        f"ROC AUC {cell(figures.roc_auc)}, PR AUC {cell(figures.pr_auc)}, Brier {figures.brier:.4f}, "
+        f"ECE {figures.ece:.4f}"
+    )
+    table = Table(title=title)
+    at: dict[str, Rates] = {"at 0.5": figures, **figures.operating_points}
+    table.add_column("")
+    for name in at:
+        table.add_column(name, justify="right")
+    for measured in ("threshold", "accuracy", "precision", "recall", "specificity", "f1"):
+        table.add_row(measured, *(cell(getattr(rates, measured)) for rates in at.values()))
+    for count in ("tp", "fp", "tn", "fn"):
+        table.add_row(count, *(str(getattr(rates.confusion, count)) for rates in at.values()))
+    return table
+
+
+def cell(value: float | str | None) -> str:
+    """Give a figure with four digits, nothing as a dash."""
+    if value is None:
+        return "-"
+    return value if isinstance(value, str) else f"{value:.4f}"

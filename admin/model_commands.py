@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -118,6 +119,9 @@ def evaluate(
     data: DataOption,
     version: Annotated[str | None, typer.Option(help="Version [default: the shipped one].")] = None,
     every: Annotated[bool, typer.Option("--all", help="All images, also those that were trained on.")] = False,
+    deletion: Annotated[
+        bool, typer.Option("--deletion-test", help="Also: what masking the hottest 20 % of the image does.")
+    ] = False,
     weights: WeightsOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -125,6 +129,7 @@ def evaluate(
     with _train_extra():
         from model.class_table import class_table, intervals  # noqa: PLC0415 - imports scikit-learn
         from model.evaluate import evaluate as evaluate_images  # noqa: PLC0415 - imports scikit-learn
+        from model.saliency_deletion import deletion_test  # noqa: PLC0415 - imports scikit-learn
     root = _root(weights)
     classifier = Classifier.load(root, _version(root, version))
     images, data_set = _chosen_images(root, classifier.card, data, every=every)
@@ -139,6 +144,8 @@ def evaluate(
         "per_class": class_table(*scored, threshold),
         "intervals_95": intervals(*scored, threshold, evaluation.patients),
     }
+    if deletion:
+        answer["deletion_test"] = asdict(deletion_test(classifier, images))
     if as_json:
         typer.echo(json.dumps(answer, indent=1))
         return
@@ -148,6 +155,8 @@ def evaluate(
         ("at 0.5", "95 % interval, by patient"),
         [(n, f"{a:.3f} to {b:.3f}") for n, (a, b) in answer["intervals_95"].items()],
     )
+    if deletion:
+        print_table(("deletion test", "is"), list(answer["deletion_test"].items()))
 
 
 @app.command("list")

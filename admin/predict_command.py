@@ -8,11 +8,14 @@ from typing import Annotated, Literal
 import typer
 
 from admin.files import expand, is_picture
+from admin.heatmap_output import write_overlay
 from admin.options import ConfigOption, JsonOption, settings_from
 from admin.output import print_json, print_table
 from domain.errors import CxrTriageError, Rejected
+from domain.finding import Assessment
 from worker.model_versions import ModelVersions
 from worker.pipeline import Pipeline, Reading, StoredImage
+from worker.reader import Reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,10 @@ class Prediction:
 
 def predict(
     files: Annotated[list[Path], typer.Argument(help="DICOM, JPEG or PNG files; a folder means all in it.")],
+    heat_map: Annotated[
+        Path | None,
+        typer.Option("--heat-map", metavar="DIR", help="Write a PNG with the heat map of each suspected image."),
+    ] = None,
     config: ConfigOption = None,
     json_output: JsonOption = False,
 ) -> None:
@@ -39,18 +46,23 @@ def predict(
 
     With --json, one object a line. Exit status 1 if a file failed (refused is an answer, not a failure).
     """
-    pipeline = ModelVersions.offline(settings_from(config)).current()
-    predictions = (predict_file(pipeline, file) for file in expand(files))
+    versions = ModelVersions.offline(settings_from(config), keeps_images=heat_map is not None)
+    reader = versions.reader(versions.active_version())
+    predictions = (_predict_one(versions.current(), reader, file, heat_map) for file in expand(files))
     failed = _print_lines(predictions) if json_output else _print_table(predictions)
     raise typer.Exit(1 if failed else 0)
 
 
-def predict_file(pipeline: Pipeline, file: Path) -> Prediction:
+def _predict_one(pipeline: Pipeline, reader: Reader, file: Path, heat_maps: Path | None) -> Prediction:
     """Read one file of any kind; what is wrong with it is said in the prediction."""
     try:
         if not file.is_file():
             raise Rejected("no such file")
         reading = pipeline.read_picture(file) if is_picture(file) else pipeline.read_study([StoredImage("file", file)])
+        # Of an image without suspicion the map says nothing: its heat is all but zero, and colours would blow it up.
+        if heat_maps is not None and reading.image is not None and reading.assessment is Assessment.SUSPECTED:
+            heat_maps.mkdir(parents=True, exist_ok=True)
+            write_overlay(heat_maps / f"{file.name}.png", reading.image, reader.heat_map(reading.image))
     except CxrTriageError as error:
         return Prediction(str(file), "failed", type(error).__name__, str(error), None, "undetermined")
     except OSError as error:

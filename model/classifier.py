@@ -1,4 +1,4 @@
-"""The network as live studies meet it: tensors in, calibrated probabilities out. ONNX Runtime only."""
+"""The network as live studies meet it: tensors in, probabilities and heat maps out. ONNX Runtime only."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +17,20 @@ from model.preprocess import SIDE
 #: cannot tell large logits apart.
 LOGIT_OUTPUT = "logit"
 PROBABILITY_OUTPUT = "probability"
+FEATURES_OUTPUT = "features"
+HEAT_MAP_OUTPUT = "heat_map"
 
 _TENSOR = (SIDE, SIDE, 1)
+_FLOAT = "tensor(float)"
+#: Units of the last dense layer but one.
+FEATURES = 128
+#: Shape of each output, for one image.
+_OUTPUTS: dict[str, tuple[int, ...]] = {
+    LOGIT_OUTPUT: (1,),
+    PROBABILITY_OUTPUT: (1,),
+    FEATURES_OUTPUT: (FEATURES,),
+    HEAT_MAP_OUTPUT: (SIDE, SIDE),
+}
 _UNREADABLE_GRAPH = (
     ort_errors.Fail,
     ort_errors.InvalidArgument,
@@ -40,8 +52,25 @@ def available_versions(weights_root: Path) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True)
+class NetworkReading:
+    """All that the network says about N tensors, from one forward pass."""
+
+    #: (N,) float64 in [0, 1], calibrated.
+    probabilities: npt.NDArray[np.float64]
+    #: (N,) float64, before calibration.
+    logits: npt.NDArray[np.float64]
+    #: (N, 128) float32, at least 0: what the last layer decides on.
+    features: npt.NDArray[np.float32]
+    #: (N, 150, 150) float32, at least 0: Grad-CAM of the logit at the last convolution, not scaled.
+    heat_maps: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
 class OnnxNetwork:
-    """An ONNX graph of the right shape: (N, 150, 150, 1) float32 -> logits. Safe to share between threads."""
+    """An ONNX graph of the right shape: (N, 150, 150, 1) float32 -> logits, features, heat maps.
+
+    Safe to share between threads.
+    """
 
     session: Any
 
@@ -60,18 +89,29 @@ class OnnxNetwork:
 
     def logits(self, tensors: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
         """Give the logits (N,) of tensors (N, 150, 150, 1); ValueError when these are not such, in [0, 1]."""
-        return self._run(LOGIT_OUTPUT, tensors)
+        return self.run(tensors, LOGIT_OUTPUT)[0][:, 0].astype(np.float64)
 
     def raw_probabilities(self, tensors: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
         """Give the network's own probabilities (N,), before calibration; ValueError as for `logits`."""
-        return self._run(PROBABILITY_OUTPUT, tensors)
+        return self.run(tensors, PROBABILITY_OUTPUT)[0][:, 0].astype(np.float64)
 
-    def _run(self, output: str, tensors: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    def features(self, tensors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Give the features (N, 128), at least 0, that the last layer decides on; ValueError as for `logits`."""
+        return self.run(tensors, FEATURES_OUTPUT)[0]
+
+    def heat_maps(self, tensors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Give the heat maps (N, 150, 150), at least 0; ValueError as for `logits`."""
+        return self.run(tensors, HEAT_MAP_OUTPUT)[0]
+
+    def run(self, tensors: npt.NDArray[np.float32], *outputs: str) -> list[npt.NDArray[np.float32]]:
+        """Give outputs by name, in the order asked for, from one forward pass; ValueError as for `logits`."""
         _check_tensors(tensors)
         if not len(tensors):
-            return np.empty(0, np.float64)
-        (values,) = self.session.run([output], {self.session.get_inputs()[0].name: tensors})
-        return np.asarray(values, np.float64)[:, 0]
+            return [np.empty((0, *_OUTPUTS[output]), np.float32) for output in outputs]
+        values: list[npt.NDArray[np.float32]] = self.session.run(
+            list(outputs), {self.session.get_inputs()[0].name: tensors}
+        )
+        return values
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +142,12 @@ class Classifier:
         """
         return self.card.calibration.apply(self.network.logits(tensors))
 
+    def read(self, tensors: npt.NDArray[np.float32]) -> NetworkReading:
+        """Give probabilities, logits, features and heat maps from one forward pass; ValueError as for `predict`."""
+        logits, features, heat_maps = self.network.run(tensors, LOGIT_OUTPUT, FEATURES_OUTPUT, HEAT_MAP_OUTPUT)
+        decisive = logits[:, 0].astype(np.float64)
+        return NetworkReading(self.card.calibration.apply(decisive), decisive, features, heat_maps)
+
 
 def _check_tensors(tensors: npt.NDArray[np.float32]) -> None:
     if tensors.shape[1:] != _TENSOR or tensors.dtype != np.float32:
@@ -112,9 +158,9 @@ def _check_tensors(tensors: npt.NDArray[np.float32]) -> None:
 
 
 def _check_signature(session: Any) -> None:  # noqa: ANN401 - ONNX Runtime has no types
-    inputs, outputs = session.get_inputs(), {output.name for output in session.get_outputs()}
-    shapes = [(tuple(value.shape[1:]), value.type, isinstance(value.shape[0], int)) for value in inputs]
-    if shapes != [(_TENSOR, "tensor(float)", False)]:
+    shapes = [(tuple(value.shape[1:]), value.type, isinstance(value.shape[0], int)) for value in session.get_inputs()]
+    if shapes != [(_TENSOR, _FLOAT, False)]:
         raise ConfigurationInvalid(f"the network takes {shapes}, not tensors (N, {SIDE}, {SIDE}, 1) of any N")
-    if not {LOGIT_OUTPUT, PROBABILITY_OUTPUT} <= outputs:
-        raise ConfigurationInvalid(f"the network gives {sorted(outputs)}, not a logit and a probability")
+    given = {value.name: tuple(value.shape[1:]) for value in session.get_outputs() if value.type == _FLOAT}
+    if not _OUTPUTS.items() <= given.items():
+        raise ConfigurationInvalid(f"the network gives {given}, not {_OUTPUTS} for each of N tensors; export it again")

@@ -11,12 +11,16 @@ import onnx
 
 from domain.errors import ConfigurationInvalid
 from model.card import ONNX_FILE
-from model.classifier import LOGIT_OUTPUT, PROBABILITY_OUTPUT, OnnxNetwork
+from model.classifier import OnnxNetwork
 from model.onnx_graph import canonical
-from model.preprocess import SIDE
+from model.saliency_graph import with_all_outputs
+from model.saliency_reference import gradient_tape_heat_maps
 
 #: A version whose ONNX and Keras probabilities differ by more on any real image is not written.
 LARGEST_DIFFERENCE = 1e-5
+#: The same for the heat map, against TensorFlow's own differentiation; relative where the heat exceeds 1, because heat
+#: has the logit's unit and float32 rounds relatively.
+LARGEST_HEAT_MAP_DIFFERENCE = 1e-4
 _BATCH = 128
 
 
@@ -27,6 +31,8 @@ class Exported:
     graph: bytes
     #: Of the probability, the largest on the images compared.
     difference: float
+    #: Of the heat map, the largest at any pixel; where the heat exceeds 1, as a share of the image's hottest.
+    heat_map_difference: float
     #: Of those images, (N,), uncalibrated.
     logits: npt.NDArray[np.float64]
     #: Trainable or not.
@@ -36,27 +42,33 @@ class Exported:
 def convert(network: keras.Sequential, tensors: npt.NDArray[np.float32]) -> Exported:
     """Convert a network that ends in one sigmoid unit to ONNX and compare both on real tensors (N, 150, 150, 1).
 
-    ConfigurationInvalid when any probability differs by more than 1e-5.
+    ConfigurationInvalid when any probability differs by more than 1e-5 or any heat map by more than 1e-4, or when
+    the network's end has no heat map in closed form.
     """
-    graph = _to_onnx(_with_logit(network))
+    graph = _to_onnx(with_all_outputs(network))
     served = OnnxNetwork.from_bytes(graph)
     probabilities = network.predict(tensors, batch_size=_BATCH, verbose=0)[:, 0]
     difference = float(np.abs(served.raw_probabilities(tensors) - probabilities).max())
-    if not difference <= LARGEST_DIFFERENCE:
-        raise ConfigurationInvalid(f"ONNX and Keras differ by {difference:.1e}, more than {LARGEST_DIFFERENCE:.0e}")
-    return Exported(graph, difference, served.logits(tensors), network.count_params())
+    _refuse_above(LARGEST_DIFFERENCE, difference, "probability")
+    heat_map_difference = _heat_map_difference(served, network, tensors)
+    _refuse_above(LARGEST_HEAT_MAP_DIFFERENCE, heat_map_difference, "heat map")
+    return Exported(graph, difference, heat_map_difference, served.logits(tensors), network.count_params())
 
 
-def _with_logit(network: keras.Sequential) -> keras.Model:
-    """Give the same function with two outputs, (N, 1) each: the logit, and the probability made from it."""
-    last = network.layers[-1]
-    logit = keras.layers.Dense(1, name=LOGIT_OUTPUT)
-    before_sigmoid = logit(network.layers[-2].output)
-    probability = keras.layers.Activation("sigmoid", name=PROBABILITY_OUTPUT)(before_sigmoid)
-    logit.set_weights(last.get_weights())
-    model = keras.Model(network.inputs[0], {LOGIT_OUTPUT: before_sigmoid, PROBABILITY_OUTPUT: probability})
-    model(np.zeros((1, SIDE, SIDE, 1), np.float32))  # Keras exports only what has been called
-    return model
+def _heat_map_difference(served: OnnxNetwork, network: keras.Sequential, tensors: npt.NDArray[np.float32]) -> float:
+    """Give the largest difference at any pixel, NaN if any is; where the heat exceeds 1, as a share of the hottest."""
+    differences = []
+    for part in np.array_split(tensors, range(_BATCH, len(tensors), _BATCH)):
+        expected = gradient_tape_heat_maps(network, part)
+        scale = np.maximum(1.0, expected.max(axis=(1, 2), keepdims=True))
+        differences.append(np.abs((served.heat_maps(part) - expected) / scale).max())
+    return float(np.max(differences))
+
+
+def _refuse_above(largest: float, difference: float, what: str) -> None:
+    # NaN fails the comparison.
+    if not difference <= largest:
+        raise ConfigurationInvalid(f"ONNX and Keras differ by {difference:.1e} in the {what}, more than {largest:.0e}")
 
 
 def _to_onnx(model: keras.Model) -> bytes:

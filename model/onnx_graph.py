@@ -1,6 +1,7 @@
 """Make an ONNX graph depend on the weights only, so that exporting the same run twice gives the same bytes.
 
-The converter numbers values, constants and the batch dimension by counters that differ from run to run.
+The converter numbers values, constants and the batch dimension by counters that differ from run to run, and lists nodes
+in any order that can be computed.
 """
 
 from itertools import chain
@@ -13,8 +14,12 @@ _GRAPH_NAME = "pneumonia_cnn"
 
 
 def canonical(model: onnx.ModelProto) -> bytes:
-    """Rename everything but inputs and outputs by the order of use, and serialise. The model is changed in place."""
+    """Order the nodes, rename everything but inputs and outputs by the order of use, and serialise.
+
+    The model is changed in place.
+    """
     graph = model.graph
+    _order_nodes(graph)
     kept = {value.name for value in (*graph.input, *graph.output)}
     names = _names_by_use(graph, kept)
     for position, node in enumerate(graph.node):
@@ -34,6 +39,25 @@ def canonical(model: onnx.ModelProto) -> bytes:
     onnx.checker.check_model(model)
     content: bytes = model.SerializeToString(deterministic=True)
     return content
+
+
+def _order_nodes(graph: Any) -> None:  # noqa: ANN401 - onnx has no types
+    """List what an output needs just before it, output by output; nodes that no output needs are dropped."""
+    makers = {name: node for node in graph.node for name in node.output}
+    ordered, listed = [], set()
+    waiting = [value.name for value in reversed(graph.output)]
+    while waiting:
+        node = makers.get(waiting[-1])
+        missing = [] if node is None else [name for name in node.input if name in makers and name not in listed]
+        if node is not None and missing:
+            waiting.append(missing[0])
+            continue
+        if node is not None and waiting[-1] not in listed:
+            ordered.append(node)
+            listed.update(node.output)
+        waiting.pop()
+    del graph.node[:]
+    graph.node.extend(ordered)
 
 
 def _names_by_use(graph: Any, kept: set[str]) -> dict[str, str]:  # noqa: ANN401 - onnx has no types

@@ -26,8 +26,9 @@ def weights_root(settings: Settings) -> Path:
 class ModelVersions:
     """Gives the pipeline of the versions that the settings or the database name now."""
 
-    def __init__(self, settings: Settings, roles: Callable[[], dict[Role, str]]) -> None:
+    def __init__(self, settings: Settings, roles: Callable[[], dict[Role, str]], *, keeps_images: bool = False) -> None:
         """`roles` gives what was chosen by command; it may raise StoreUnavailable."""
+        self._keeps_images = keeps_images
         self._settings = settings
         self._roles = roles
         self._loaded: tuple[str, str | None] | None = None
@@ -39,9 +40,9 @@ class ModelVersions:
         return cls(settings, lambda: model_roles.versions_by_role(engine))
 
     @classmethod
-    def offline(cls, settings: Settings) -> "ModelVersions":
+    def offline(cls, settings: Settings, *, keeps_images: bool = False) -> "ModelVersions":
         """Take the configured or the default version, and no shadow."""
-        return cls(settings, dict)
+        return cls(settings, dict, keeps_images=keeps_images)
 
     def active_version(self) -> str:
         """Name the version that reads: the configured, the chosen, or the default one."""
@@ -61,6 +62,7 @@ class ModelVersions:
             self.reader(active),
             self._shadow(shadow) if shadow and shadow != active else None,
             refuse_outside_population=self._settings.analysis.refuse_outside_population,
+            keeps_images=self._keeps_images,
         )
 
     def reader(self, version: str) -> Reader:

@@ -42,6 +42,8 @@ class Reading:
     ordered_priorities: tuple[str, ...] = ()
     #: What the shadow version says of the same image, if one runs.
     shadow: "Reading | None" = None
+    #: The display image that was scored, (H, W) float32 in [0, 1]; kept only by a pipeline that explains.
+    image: npt.NDArray[np.float32] | None = None
     #: What was decided on the way to the display image, and why other images were passed over.
     notes: tuple[str, ...] = ()
 
@@ -49,10 +51,14 @@ class Reading:
 class Pipeline:
     """The way of one study through the network; holds no state between studies."""
 
-    def __init__(self, active: Reader, shadow: Reader | None, *, refuse_outside_population: bool) -> None:
+    def __init__(
+        self, active: Reader, shadow: Reader | None, *, refuse_outside_population: bool, keeps_images: bool = False
+    ) -> None:
+        """`keeps_images` puts the display image into each reading, for heat maps."""
         self._active = active
         self._shadow = shadow
         self._refuse_outside_population = refuse_outside_population
+        self._keeps_images = keeps_images
 
     @property
     def version(self) -> str:
@@ -92,7 +98,7 @@ class Pipeline:
     def read_picture(self, path: Path) -> Reading:
         """Read a JPEG or PNG file, which says nothing of view or body part."""
         try:
-            return _read(self._active, read_image(path))
+            return self._read_active(read_image(path))
         except NotAnalysable as refused:
             return Reading(Assessment.UNDETERMINED, refusal=Refusal(refused.code, refused.detail))
 
@@ -112,11 +118,15 @@ class Pipeline:
         self._check_population(header)
         image = image_from_file(path)
         return replace(
-            _read(self._active, image.pixels),
+            self._read_active(image.pixels),
             analysed_sop_instance_uid=header.sop_instance_uid,
             shadow=_read(self._shadow, image.pixels) if self._shadow else None,
             notes=tuple(image.notes),
         )
+
+    def _read_active(self, image: npt.NDArray[np.float32]) -> Reading:
+        reading = _read(self._active, image)
+        return replace(reading, image=image) if self._keeps_images else reading
 
     def _check_population(self, header: ImageHeader) -> None:
         age = header.patient_age_years

@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from admin.cli import build_app
@@ -9,6 +10,8 @@ from admin.options import parse_peer
 from db import schema
 from domain.errors import ConfigurationInvalid, CxrTriageError
 from tests.acceptance.xrays import SAMPLES, write_xray
+
+_ONE_OF_EACH = ("person51_bacteria_247.jpeg", "IM-0223-0001.jpeg")
 
 
 def run(*words: str) -> str:
@@ -38,6 +41,15 @@ def test_predict_says_of_every_file_what_became_of_it(tmp_path: Path) -> None:
     ]
     assert all(set(line) == {"file", "status", "code", "reason", "probability", "assessment"} for line in lines)
     assert all((line["probability"] is None) == (line["status"] != "analysed") for line in lines)
+
+
+def test_predict_draws_the_heat_map_of_a_suspected_image_only(tmp_path: Path) -> None:
+    """One PNG of the image's own size, in colour."""
+    suspected, clear = (str(SAMPLES / "xrays" / name) for name in _ONE_OF_EACH)
+    run("predict", suspected, clear, "--heat-map", str(tmp_path / "maps"))
+    (drawn,) = (tmp_path / "maps").iterdir()
+    with Image.open(drawn) as picture, Image.open(suspected) as xray:
+        assert (picture.mode, picture.size) == ("RGB", xray.size)
 
 
 def test_predict_of_a_missing_file_fails_and_says_so(tmp_path: Path) -> None:

@@ -34,8 +34,23 @@ def test_batch_equals_single(classifier: Classifier, sample_tensors: Tensors) ->
 
 
 def test_empty_batch_gives_nothing(classifier: Classifier) -> None:
-    """No tensors, no probabilities, no error."""
-    assert classifier.predict(np.empty((0, 150, 150, 1), np.float32)).shape == (0,)
+    """No tensors, no probabilities, no heat maps, no error."""
+    empty = np.empty((0, 150, 150, 1), np.float32)
+    assert classifier.predict(empty).shape == (0,)
+    reading = classifier.read(empty)
+    assert (reading.features.shape, reading.heat_maps.shape) == ((0, 128), (0, 150, 150))
+
+
+def test_reading_says_what_the_single_answers_say(classifier: Classifier, sample_tensors: Tensors) -> None:
+    """Probabilities and logits of a reading are those of `predict` and `logits`; shapes and types are as promised."""
+    reading = classifier.read(sample_tensors)
+    np.testing.assert_array_equal(reading.probabilities, classifier.predict(sample_tensors))
+    np.testing.assert_array_equal(reading.logits, classifier.network.logits(sample_tensors))
+    np.testing.assert_array_equal(reading.features, classifier.network.features(sample_tensors))
+    assert (reading.probabilities.dtype, reading.logits.dtype) == (np.float64, np.float64)
+    assert (reading.features.dtype, reading.features.shape) == (np.float32, (12, 128))
+    assert (reading.heat_maps.dtype, reading.heat_maps.shape) == (np.float32, (12, 150, 150))
+    assert min(reading.features.min(), reading.heat_maps.min()) >= 0.0
 
 
 def test_threads_may_share_a_classifier(classifier: Classifier, sample_tensors: Tensors) -> None:
@@ -79,16 +94,35 @@ def test_wrong_tensors_are_the_callers_mistake(classifier: Classifier, tensors: 
     """A wrong shape, type or range is a ValueError that says so, never a probability."""
     with pytest.raises(ValueError, match=words):
         classifier.predict(tensors)
+    with pytest.raises(ValueError, match=words):
+        classifier.read(tensors)
 
 
-def _graph(shape: list[int | str], outputs: tuple[str, ...] = ("logit", "probability")) -> bytes:
-    nodes = [helper.make_node("Identity", ["tensor"], [name]) for name in outputs]
-    value = helper.make_tensor_value_info
+_SHAPES: dict[str, list[int | str]] = {
+    "logit": ["N", 1],
+    "probability": ["N", 1],
+    "features": ["N", 128],
+    "heat_map": ["N", 150, 150],
+}
+
+
+def _graph(shape: list[int | str], outputs: dict[str, list[int | str]] = _SHAPES) -> bytes:
+    """Build a graph of these shapes whose outputs are all the mean grey level."""
+    value, constant = helper.make_tensor_value_info, helper.make_tensor
     given = [value("tensor", TensorProto.FLOAT, shape)]
-    gives = [value(name, TensorProto.FLOAT, shape) for name in outputs]
-    model = helper.make_model(
-        helper.make_graph(nodes, "other", given, gives), opset_imports=[helper.make_opsetid("", 15)], ir_version=8
-    )
+    gives = [value(name, TensorProto.FLOAT, sizes) for name, sizes in outputs.items()]
+    nodes, constants = [helper.make_node("ReduceMean", ["tensor"], ["mean"], axes=[1, 2, 3])], []
+    for name, sizes in outputs.items():
+        constants += [
+            constant(f"{name}_ones", TensorProto.INT64, [len(sizes)], [-1] + [1] * (len(sizes) - 1)),
+            constant(f"{name}_repeats", TensorProto.INT64, [len(sizes)], [1, *sizes[1:]]),
+        ]
+        nodes += [
+            helper.make_node("Reshape", ["mean", f"{name}_ones"], [f"{name}_mean"]),
+            helper.make_node("Tile", [f"{name}_mean", f"{name}_repeats"], [name]),
+        ]
+    graph = helper.make_graph(nodes, "other", given, gives, constants)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 15)], ir_version=8)
     onnx.checker.check_model(model)
     content: bytes = model.SerializeToString()
     return content
@@ -101,13 +135,21 @@ def _graph(shape: list[int | str], outputs: tuple[str, ...] = ("logit", "probabi
         (b"no graph at all", "cannot read"),
         (_graph(["N", 224, 224, 3]), "224"),
         (_graph([1, 150, 150, 1]), "any N"),
-        (_graph(["N", 150, 150, 1], ("score",)), "score"),
+        (_graph(["N", 150, 150, 1], {"score": ["N", 1]}), "score"),
+        (_graph(["N", 150, 150, 1], {name: _SHAPES[name] for name in ("logit", "probability")}), "export it again"),
+        (_graph(["N", 150, 150, 1], _SHAPES | {"features": ["N", 64]}), "64"),
+        (_graph(["N", 150, 150, 1], _SHAPES | {"heat_map": ["N", 10, 10]}), "10, 10"),
     ],
 )
 def test_other_graphs_are_refused(graph: bytes, words: str) -> None:
     """A file that is no graph, or a graph of another shape, cannot become the network."""
     with pytest.raises(ConfigurationInvalid, match=words):
         OnnxNetwork.from_bytes(graph)
+
+
+def test_a_graph_with_all_outputs_is_taken() -> None:
+    """The refusals above are about the one thing that each graph does differently."""
+    assert OnnxNetwork.from_bytes(_graph(["N", 150, 150, 1]))
 
 
 def test_live_path_never_imports_training_libraries() -> None:

@@ -189,6 +189,22 @@ def test_export_fails_when_onnx_and_keras_differ(
         convert(shipped_keras, sample_tensors[:2])
 
 
+def test_export_fails_when_heat_maps_differ(
+    shipped_keras: keras.Sequential, sample_tensors: npt.NDArray[np.float32], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A heat map that is 2e-4 off at one pixel is not let through."""
+    heat_maps = OnnxNetwork.heat_maps
+
+    def spoiled(self: OnnxNetwork, tensors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        maps = heat_maps(self, tensors).copy()
+        maps[-1, 149, 0] += 2e-4
+        return maps
+
+    monkeypatch.setattr(OnnxNetwork, "heat_maps", spoiled)
+    with pytest.raises(ConfigurationInvalid, match="heat map"):
+        convert(shipped_keras, sample_tensors[:2])
+
+
 def test_recipe_is_the_papers() -> None:
     """The paper's recipe holds the paper's values, and an unknown recipe names the known ones."""
     recipe = find_recipe("paper")

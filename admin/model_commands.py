@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -15,7 +15,7 @@ from rich.progress import Progress as ProgressBar
 from rich.table import Table
 
 from admin import model_version_commands
-from admin.model_tables import cell, curve_table, figures_table, print_card, print_class_table
+from admin.model_tables import cell, curve_table, figures_table, print_card, print_class_table, print_perturbations
 from admin.output import print_table
 from domain.errors import ConfigurationInvalid
 from model.card import ModelCard, check_version, read_card, read_patients
@@ -26,14 +26,12 @@ from model.dataset import (
     holds_training_data,
     of_patients,
     patients_of_samples,
-    split_by_patient,
 )
 from model.recipe import find_recipe
 from model.run_folder import EpochRecord, RunFolder
+from model.train_progress import Progress
+from model.validation import HoldOut, hold_out
 from model.versions import DEFAULT_VERSION
-
-if TYPE_CHECKING:
-    from model.train import Progress
 
 #: What `pip install .[train]` brings and the live service does without.
 _TRAIN_EXTRA = frozenset({"keras", "onnx", "sklearn", "tensorflow", "tf2onnx"})
@@ -74,6 +72,7 @@ def train(
     seed: Annotated[int, typer.Option(min=0, help="Of the split, the start weights and the augmentation.")] = (
         _DEFAULT_SEED
     ),
+    validate_on: Annotated[HoldOut, typer.Option("--hold-out", help="What to validate on.")] = HoldOut.PATIENTS,
     resume: Annotated[bool, typer.Option(help="Go on with a run that was cut, or start it anew.")] = True,
     exclude_patients_of: Annotated[
         Path, typer.Option(help="A samples.json whose patients are in neither training nor validation.")
@@ -84,10 +83,16 @@ def train(
         from model import train as training  # noqa: PLC0415 - imports TensorFlow
     chosen, run = find_recipe(recipe), RunFolder(run_dir)
     excluded = patients_of_samples(exclude_patients_of)
-    split = split_by_patient(discover(data), seed=seed, share=_VALIDATION_SHARE, excluded=excluded)
+    split = hold_out(discover(data), validate_on, seed=seed, share=_VALIDATION_SHARE, excluded=excluded)
     last = chosen.epochs if epochs is None else epochs
     description = training.describe_run(
-        split, chosen, seed=seed, epochs=last, share=_VALIDATION_SHARE, excluded=excluded
+        split,
+        chosen,
+        seed=seed,
+        epochs=last,
+        share=_VALIDATION_SHARE,
+        excluded=excluded,
+        hold_out=validate_on.value,
     )
     if not resume:
         run.clear()
@@ -122,6 +127,9 @@ def evaluate(
     deletion: Annotated[
         bool, typer.Option("--deletion-test", help="Also: what masking the hottest 20 % of the image does.")
     ] = False,
+    perturbations: Annotated[
+        bool, typer.Option("--perturbations", help="Also: how far the answers move when images are changed.")
+    ] = False,
     weights: WeightsOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -129,6 +137,7 @@ def evaluate(
     with _train_extra():
         from model.class_table import class_table, intervals  # noqa: PLC0415 - imports scikit-learn
         from model.evaluate import evaluate as evaluate_images  # noqa: PLC0415 - imports scikit-learn
+        from model.perturb import perturbation_rows  # noqa: PLC0415 - imports SciPy
         from model.saliency_deletion import deletion_test  # noqa: PLC0415 - imports scikit-learn
     root = _root(weights)
     classifier = Classifier.load(root, _version(root, version))
@@ -146,8 +155,10 @@ def evaluate(
     }
     if deletion:
         answer["deletion_test"] = asdict(deletion_test(classifier, images))
+    if perturbations:
+        answer["perturbations"] = [asdict(row) for row in perturbation_rows(classifier, evaluation)]
     if as_json:
-        typer.echo(json.dumps(answer, indent=1))
+        typer.echo(json.dumps(answer, indent=1, default=lambda rates: rates.model_dump()))
         return
     Console().print(figures_table(evaluation.figures))
     print_class_table(answer["per_class"])
@@ -157,6 +168,8 @@ def evaluate(
     )
     if deletion:
         print_table(("deletion test", "is"), list(answer["deletion_test"].items()))
+    if perturbations:
+        print_perturbations(answer["perturbations"])
 
 
 @app.command("list")
@@ -215,10 +228,8 @@ def _chosen_images(root: Path, card: ModelCard, data: Path, *, every: bool) -> t
 
 
 @contextmanager
-def _progress(console: Console, epochs: int) -> Iterator["Progress"]:
+def _progress(console: Console, epochs: int) -> Iterator[Progress]:
     """Show a bar for the epoch and a line after each."""
-    from model.train import Progress  # noqa: PLC0415 - imports TensorFlow
-
     bar = ProgressBar(
         TextColumn("{task.description}"),
         BarColumn(),

@@ -18,6 +18,23 @@ def print_class_table(table: dict[str, Any]) -> None:
     print_table(("class", *columns), rows)
 
 
+def print_perturbations(rows: list[dict[str, Any]]) -> None:
+    """Print what each change of the images does to the answers at one operating point."""
+    columns = ("images", "accuracy", "lost", "recall", "specificity", "mean |change|")
+    shown = [
+        (
+            row["name"],
+            row["rates"].accuracy,
+            row["accuracy_lost"],
+            row["rates"].recall,
+            row["rates"].specificity,
+            row["mean_change"],
+        )
+        for row in rows
+    ]
+    print_table(columns, shown)
+
+
 def print_card(console: Console, card: ModelCard) -> None:
     """Print a model card as a page."""
     console.print(f"[bold]{card.name} {card.version}[/bold] ({card.manufacturer}), {card.parameters:,} parameters")

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from model.preprocess import SIDE
+from model.area import SIDE
 from model.recipe import Recipe
 
 #: Independent draws a batch, and the room left for the epochs of one seed: no two draws share a seed.

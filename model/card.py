@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from domain.errors import ConfigurationInvalid
 from domain.finding import OperatingPoint
 from model.figures import Figures
-from model.preprocess import PREPROCESS_VERSION
+from model.preprocess import check_preprocess_version
 from model.run_folder import EpochRecord
 
 CARD_FILE = "card.json"
@@ -177,10 +177,7 @@ def read_card(folder: Path) -> ModelCard:
         raise ConfigurationInvalid(f"{path} is no valid model card: {reasons}") from error
     if card.version != folder.name:
         raise ConfigurationInvalid(f"{path} describes version {card.version!r}, not {folder.name!r}")
-    if card.preprocess_version != PREPROCESS_VERSION:
-        raise ConfigurationInvalid(
-            f"{path}: trained with preprocessing {card.preprocess_version!r}, this is {PREPROCESS_VERSION!r}"
-        )
+    check_preprocess_version(card.preprocess_version)
     return card
 
 

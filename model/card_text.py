@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from domain.finding import OperatingPoint
 from model.card import Calibration, ModelCard, Population, RecipeRecord, TrainingData
-from model.preprocess import PREPROCESS_VERSION
 from model.run_folder import EpochRecord, RunDescription
 
 #: Triage would rather raise a normal study than leave a pneumonia waiting.
@@ -46,7 +45,7 @@ def card_of(
         manufacturer="cxr-triage",
         finding="pneumonia",
         parameters=parameters,
-        preprocess_version=PREPROCESS_VERSION,
+        preprocess_version=description.preprocess_version,
         files=files,
         population=_POPULATION,
         training_data=_training_data(description),

@@ -10,8 +10,8 @@ import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from domain.errors import ConfigurationInvalid
+from model.area import SIDE
 from model.card import CARD_FILE, ONNX_FILE, ModelCard, check_version, read_card, verified_files
-from model.preprocess import SIDE
 
 #: Name of the ONNX output that holds the logit; probabilities are made from it, because a sigmoid in float32
 #: cannot tell large logits apart.

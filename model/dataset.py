@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from domain.errors import ConfigurationInvalid
+from model.area import SIDE
 from model.image_file import read_image
-from model.preprocess import SIDE, preprocess
+from model.preprocess import preprocess
 
 #: Folder name -> label; 1 is the finding.
 CLASSES = {"NORMAL": 0, "PNEUMONIA": 1}
@@ -135,15 +136,18 @@ def _choose_patients(
     return chosen
 
 
-def load_tensors(images: Sequence[LabelledImage]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Read and preprocess all images once: tensors (N, 150, 150, 1) in [0, 1] and labels (N,), both float32.
+def load_tensors(
+    images: Sequence[LabelledImage], version: str
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Read all images and preprocess them by a version of `model.preprocess`, once.
 
-    90 kB an image, so the whole set stays in memory and no disk cache is needed (1.5 ms an image to make again).
+    Returns tensors (N, 150, 150, 1) in [0, 1] and labels (N,), both float32: 90 kB an image, so the whole set stays
+    in memory and no disk cache is needed (1.5 ms an image to make again).
     """
     tensors = np.empty((len(images), SIDE, SIDE, 1), np.float32)
 
     def fill(position: int) -> None:
-        tensors[position] = preprocess(read_image(images[position].path))
+        tensors[position] = preprocess(read_image(images[position].path), version)
 
     with ThreadPoolExecutor(_READERS) as readers:
         for _ in readers.map(fill, range(len(images))):

@@ -60,7 +60,7 @@ def evaluate(classifier: Classifier, images: Sequence[LabelledImage], *, data_se
     refusals: Counter[RefusalCode] = Counter()
     for image in images:
         try:
-            tensor = preprocess(read_image(image.path))
+            tensor = preprocess(read_image(image.path), classifier.card.preprocess_version)
         except NotAnalysable as refusal:
             refusals[refusal.code] += 1
             continue

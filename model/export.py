@@ -27,7 +27,9 @@ from model.convert import Exported, convert
 from model.dataset import LabelledImage, load_tensors, of_patients
 from model.evaluate import evaluate
 from model.network import build_network
+from model.recipe import Recipe, find_recipe
 from model.run_folder import EpochRecord, RunDescription, RunFolder
+from model.validation import HoldOut
 
 
 def export_run(run: RunFolder, images: Sequence[LabelledImage], weights_root: Path, version: str) -> ModelCard:
@@ -43,7 +45,7 @@ def export_run(run: RunFolder, images: Sequence[LabelledImage], weights_root: Pa
     validation = of_patients(images, set(description.validation_patients))
     network = build_network()
     network.load_weights(run.best_weights)
-    tensors, labels = load_tensors(validation)
+    tensors, labels = load_tensors(validation, description.preprocess_version)
     exported = convert(network, tensors)
     with tempfile.TemporaryDirectory(dir=_made(weights_root), prefix=".export-") as scratch:
         building = Path(scratch) / version
@@ -102,11 +104,15 @@ def _finished(run: RunFolder) -> tuple[RunDescription, list[EpochRecord]]:
     description, history = run.read_description(), run.read_history()
     if len(history) < description.epochs or not run.best_weights.exists():
         raise ConfigurationInvalid(f"{run.path} ended after {len(history)} of {description.epochs} epochs: resume it")
+    if description.hold_out != HoldOut.PATIENTS:
+        raise ConfigurationInvalid(f"{run.path} was validated on {description.hold_out}: a version needs patients")
     return description, history
 
 
 def _recipe_record(description: RunDescription, history: list[EpochRecord], exported: Exported) -> RecipeRecord:
-    best = max(history, key=lambda record: record.val_accuracy)  # the first of equals, as the run keeps it
+    # The paper's run keeps the first of its best epochs; the other one keeps its newest averaged weights.
+    keeps_best = isinstance(find_recipe(description.recipe), Recipe)
+    best = max(history, key=lambda record: record.val_accuracy) if keeps_best else history[-1]
     return RecipeRecord(
         name=description.recipe,
         seed=description.seed,

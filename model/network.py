@@ -8,7 +8,7 @@ Dropout ahead of normalisation biases its statistics (Li et al. 2018, arXiv:1801
 
 import keras
 
-from model.preprocess import SIDE
+from model.area import SIDE
 
 #: Filters of each convolution block, and the dropout between its convolution and its normalisation.
 BLOCKS = ((32, 0.0), (64, 0.1), (64, 0.0), (128, 0.2), (256, 0.2))

@@ -44,6 +44,8 @@ class RunDescription(BaseModel):
     seed: int
     epochs: int
     validation_share: float
+    #: What validation is made of: see model.validation.HoldOut.
+    hold_out: str = "patients"
     #: Patients kept out of training and validation.
     excluded_patients: tuple[str, ...]
     training_images: int
@@ -70,6 +72,11 @@ class RunFolder:
     def checkpoint(self) -> Path:
         """The whole state of the network and its optimiser after the last epoch."""
         return self.path / "checkpoint.keras"
+
+    @property
+    def robust_checkpoint(self) -> Path:
+        """The same for recipe "robust", whose optimiser is its own."""
+        return self.path / "checkpoint.npz"
 
     @property
     def is_started(self) -> bool:
@@ -116,7 +123,8 @@ class RunFolder:
 
     def clear(self) -> None:
         """Forget an earlier run in this folder; other files in it are left alone."""
-        for path in (self._description, self._history, self.path / "history.csv", self.best_weights, self.checkpoint):
+        files = (self._description, self._history, self.path / "history.csv", self.best_weights, self.checkpoint)
+        for path in (*files, self.robust_checkpoint):
             path.unlink(missing_ok=True)
 
 

@@ -18,10 +18,11 @@ import numpy.typing as npt
 
 from domain.errors import ConfigurationInvalid, NotAnalysable
 from domain.finding import Assessment
+from model.area import SIDE
 from model.classifier import Classifier, NetworkReading
 from model.dataset import LabelledImage
 from model.image_file import read_image
-from model.preprocess import SIDE, preprocess
+from model.preprocess import preprocess
 
 Tensors = npt.NDArray[np.float32]
 Masks = npt.NDArray[np.bool_]
@@ -128,7 +129,7 @@ def _true_positives(classifier: Classifier, images: Sequence[LabelledImage]) -> 
         if not image.label:
             continue
         try:
-            tensor = preprocess(read_image(image.path))[np.newaxis]
+            tensor = preprocess(read_image(image.path), classifier.card.preprocess_version)[np.newaxis]
         except NotAnalysable:
             continue  # what is never scored explains nothing
         reading = classifier.read(tensor)

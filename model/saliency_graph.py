@@ -20,8 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 from domain.errors import ConfigurationInvalid
+from model.area import SIDE
 from model.classifier import FEATURES_OUTPUT, HEAT_MAP_OUTPUT, LOGIT_OUTPUT, PROBABILITY_OUTPUT
-from model.preprocess import SIDE
 
 #: What may stand between the last convolution and the flattening, at most once each but dropout.
 _BETWEEN = (keras.layers.Dropout, keras.layers.BatchNormalization, keras.layers.MaxPooling2D)

@@ -5,7 +5,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from model.preprocess import SIDE
+from model.area import SIDE
 from model.saliency_graph import find_head
 
 _BATCH = 32

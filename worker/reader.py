@@ -24,9 +24,12 @@ class Reader:
 
     def probability(self, image: npt.NDArray[np.float32]) -> float:
         """Give the calibrated probability for an image (H, W) float32 in [0, 1]. Raises NotAnalysable."""
-        return float(self.classifier.predict(preprocess(image)[np.newaxis])[0])
+        return float(self.classifier.predict(self._tensor(image))[0])
 
     def heat_map(self, image: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Give the heat map (150, 150), at least 0, of an image (H, W) float32 in [0, 1]. Raises NotAnalysable."""
-        heat_map: npt.NDArray[np.float32] = self.classifier.read(preprocess(image)[np.newaxis]).heat_maps[0]
+        heat_map: npt.NDArray[np.float32] = self.classifier.read(self._tensor(image)).heat_maps[0]
         return heat_map
+
+    def _tensor(self, image: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        return preprocess(image, self.classifier.card.preprocess_version)[np.newaxis]

@@ -8,7 +8,7 @@ import pytest
 from model.classifier import Classifier, packaged_weights
 from model.dataset import LabelledImage
 from model.image_file import read_image
-from model.preprocess import preprocess
+from model.preprocess import AREA, preprocess
 
 SAMPLES = Path(__file__).resolve().parents[3] / "samples"
 SHIPPED = "paper-1"
@@ -33,7 +33,7 @@ def samples() -> list[LabelledImage]:
 @pytest.fixture(scope="session")
 def sample_tensors(samples: list[LabelledImage]) -> npt.NDArray[np.float32]:
     """Give the sample X-rays as the live path makes them, (12, 150, 150, 1)."""
-    return np.stack([preprocess(read_image(sample.path)) for sample in samples])
+    return np.stack([preprocess(read_image(sample.path), AREA) for sample in samples])
 
 
 @pytest.fixture

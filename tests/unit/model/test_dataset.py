@@ -8,6 +8,7 @@ from PIL import Image
 from domain.errors import ConfigurationInvalid
 from model.dataset import LabelledImage, discover, load_tensors, of_patients, patient_of, patients_of_samples
 from model.dataset import split_by_patient as split
+from model.preprocess import AREA
 
 
 def _images(patients: int = 120, normals: int = 60) -> list[LabelledImage]:
@@ -133,7 +134,7 @@ def test_tensors_and_labels_keep_the_order(tmp_path: Path) -> None:
     """Tensors come as (N, 150, 150, 1) float32 with their labels, in the order given."""
     _write(tmp_path / "NORMAL", "IM-0001-0001.png")
     _write(tmp_path / "PNEUMONIA", "person1_virus_1.png")
-    tensors, labels = load_tensors(discover(tmp_path))
+    tensors, labels = load_tensors(discover(tmp_path), AREA)
     assert tensors.shape == (2, 150, 150, 1)
     assert labels.tolist() == [0.0, 1.0]
 

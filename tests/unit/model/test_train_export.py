@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 import pytest
-from PIL import Image
 
 from domain.errors import ConfigurationInvalid
 from model.card import KERAS_FILE, ONNX_FILE, read_patients
@@ -18,26 +17,23 @@ from model.convert import convert
 from model.dataset import Split, discover, load_tensors, split_by_patient
 from model.export import export_run
 from model.network import build_network
+from model.preprocess import AREA
 from model.recipe import PAPER, find_recipe
 from model.run_folder import EpochRecord, RunDescription, RunFolder
-from model.train import Progress, describe_run, train
+from model.train import describe_run, train
+from model.train_progress import Progress
 from tests.unit.model.conftest import SHIPPED
+from tests.unit.model.tiny_data import make_tiny_data
 
 _SEED = 1
 _TINY = replace(PAPER, batch_size=8)
-_A_CLASS = 12
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twelve noisy bright and twelve noisy dark images, a patient each."""
-    root, rng = tmp_path_factory.mktemp("data"), np.random.default_rng(3)
-    for folder, name, level in (("NORMAL", "IM-{:04}-0001.png", 60), ("PNEUMONIA", "person{}_virus_1.png", 160)):
-        (root / "train" / folder).mkdir(parents=True)
-        for number in range(_A_CLASS):
-            pixels = level + rng.integers(0, 80, (16, 16))
-            image = Image.fromarray(pixels.astype(np.uint8)).resize((160, 160), Image.Resampling.NEAREST)
-            image.save(root / "train" / folder / name.format(number))
+    root = tmp_path_factory.mktemp("data")
+    make_tiny_data(root)
     return root
 
 
@@ -94,7 +90,7 @@ def test_best_weights_are_those_of_the_best_epoch(run: RunFolder, split: Split) 
     network = build_network()
     network.load_weights(run.best_weights)
     network.compile(loss="binary_crossentropy", metrics=["accuracy"])
-    _, accuracy = network.evaluate(*load_tensors(split.validation), verbose=0)
+    _, accuracy = network.evaluate(*load_tensors(split.validation, AREA), verbose=0)
     assert accuracy == pytest.approx(max(record.val_accuracy for record in history), abs=1e-6)
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from domain.errors import NotAnalysable
 from domain.finding import RefusalCode
-from model.preprocess import SIDE, preprocess
+from model.area import SIDE, area_average
 
 Image = npt.NDArray[np.float32]
 
@@ -29,7 +29,7 @@ def _area_matrix(size: int) -> npt.NDArray[np.float64]:
 
 def _refusal(image: Image) -> RefusalCode:
     with pytest.raises(NotAnalysable) as refused:
-        preprocess(image)
+        area_average(image)
     return refused.value.code
 
 
@@ -39,14 +39,14 @@ def test_equals_exact_area_averaging(rows: int, columns: int, seed: int) -> None
     """Whatever the size, each value is the exact fractional area average of its part of the image."""
     image = np.random.default_rng(seed).random((rows, columns), np.float32)
     expected = _area_matrix(rows) @ image.astype(np.float64) @ _area_matrix(columns).T
-    np.testing.assert_allclose(preprocess(image)[..., 0], expected, atol=2e-6)
+    np.testing.assert_allclose(area_average(image)[..., 0], expected, atol=2e-6)
 
 
 def test_gives_one_tensor_in_range() -> None:
     """The answer is (150, 150, 1) float32, contiguous, in [0, 1], also when the image touches both ends."""
     image = np.zeros((333, 481), np.float32)
     image[:, 200:] = 1.0
-    tensor = preprocess(image)
+    tensor = area_average(image)
     assert tensor.shape == (SIDE, SIDE, 1)
     assert tensor.dtype == np.float32
     assert tensor.flags.c_contiguous
@@ -56,7 +56,7 @@ def test_gives_one_tensor_in_range() -> None:
 def test_150_by_150_stays_as_it_is() -> None:
     """An image that already has the tensor's size is not touched."""
     image = _phantom(SIDE, SIDE)
-    np.testing.assert_array_equal(preprocess(image)[..., 0], image)
+    np.testing.assert_array_equal(area_average(image)[..., 0], image)
 
 
 def test_gradient_is_preserved_and_not_turned() -> None:
@@ -64,12 +64,12 @@ def test_gradient_is_preserved_and_not_turned() -> None:
     columns = 1200
     ramp = np.tile((np.arange(columns, dtype=np.float32) + 0.5) / columns, (900, 1))
     expected = np.tile((np.arange(SIDE) + 0.5) / SIDE, (SIDE, 1))
-    np.testing.assert_allclose(preprocess(ramp)[..., 0], expected, atol=1e-5)
+    np.testing.assert_allclose(area_average(ramp)[..., 0], expected, atol=1e-5)
 
 
 def test_smooth_image_does_not_depend_on_resolution() -> None:
     """One scene sampled at 224 x 224 and at 2500 x 2048 gives nearly one tensor."""
-    difference = np.abs(preprocess(_phantom(224, 224)) - preprocess(_phantom(2500, 2048)))
+    difference = np.abs(area_average(_phantom(224, 224)) - area_average(_phantom(2500, 2048)))
     assert difference.max() < 2e-3
 
 
@@ -78,9 +78,9 @@ def test_fine_pattern_does_not_alias(rng: np.random.Generator) -> None:
     rows, columns = 1501, 1999
     board = np.indices((rows, columns)).sum(axis=0) % 2 * 0.5
     ramp = np.linspace(0.0, 0.5, columns)[np.newaxis, :]
-    tensor = preprocess((board + ramp).astype(np.float32))[..., 0]
+    tensor = area_average((board + ramp).astype(np.float32))[..., 0]
     np.testing.assert_allclose(
-        tensor, preprocess(np.tile(ramp + 0.25, (rows, 1)).astype(np.float32))[..., 0], atol=0.01
+        tensor, area_average(np.tile(ramp + 0.25, (rows, 1)).astype(np.float32))[..., 0], atol=0.01
     )
 
 
@@ -114,14 +114,14 @@ def test_thumbnail_is_refused(shape: tuple[int, int]) -> None:
 def test_wrong_type_is_the_callers_mistake() -> None:
     """An array that is no (H, W) float32 is a ValueError that says what came."""
     with pytest.raises(ValueError, match=r"\(200, 200, 1\)"):
-        preprocess(_phantom(200, 200)[..., np.newaxis])
+        area_average(_phantom(200, 200)[..., np.newaxis])
     with pytest.raises(ValueError, match="float64"):
-        preprocess(_phantom(200, 200).astype(np.float64))  # type: ignore[arg-type]
+        area_average(_phantom(200, 200).astype(np.float64))  # type: ignore[arg-type]
 
 
 def test_argument_is_left_alone() -> None:
     """The image that was given is not changed."""
     image = _phantom(200, 300)
     before = image.copy()
-    preprocess(image)
+    area_average(image)
     np.testing.assert_array_equal(image, before)

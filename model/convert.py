@@ -45,6 +45,8 @@ def convert(network: keras.Sequential, tensors: npt.NDArray[np.float32]) -> Expo
     ConfigurationInvalid when any probability differs by more than 1e-5 or any heat map by more than 1e-4, or when
     the network's end has no heat map in closed form.
     """
+    # Names are counted on in one process, and the converter sorts by them: start each conversion from the same count.
+    keras.utils.clear_session(free_memory=False)
     graph = _to_onnx(with_all_outputs(network))
     served = OnnxNetwork.from_bytes(graph)
     probabilities = network.predict(tensors, batch_size=_BATCH, verbose=0)[:, 0]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -15,8 +15,7 @@ from rich.progress import Progress as ProgressBar
 from rich.table import Table
 
 from admin import model_version_commands
-from admin.model_tables import cell, curve_table, figures_table, print_card, print_class_table, print_perturbations
-from admin.output import print_table
+from admin.model_tables import cell, curve_table, print_card, print_evaluation
 from domain.errors import ConfigurationInvalid
 from model.card import ModelCard, check_version, read_card, read_patients
 from model.classifier import Classifier, available_versions, packaged_weights
@@ -32,6 +31,9 @@ from model.run_folder import EpochRecord, RunFolder
 from model.train_progress import Progress
 from model.validation import HoldOut, hold_out
 from model.versions import DEFAULT_VERSION
+
+if TYPE_CHECKING:
+    from model.evaluate import Evaluation
 
 #: What `pip install .[train]` brings and the live service does without.
 _TRAIN_EXTRA = frozenset({"keras", "onnx", "sklearn", "tensorflow", "tf2onnx"})
@@ -135,41 +137,46 @@ def evaluate(
 ) -> None:
     """Measure a version by the live path: its validation patients of the training data, or all of another folder."""
     with _train_extra():
-        from model.class_table import class_table, intervals  # noqa: PLC0415 - imports scikit-learn
         from model.evaluate import evaluate as evaluate_images  # noqa: PLC0415 - imports scikit-learn
-        from model.perturb import perturbation_rows  # noqa: PLC0415 - imports SciPy
-        from model.saliency_deletion import deletion_test  # noqa: PLC0415 - imports scikit-learn
     root = _root(weights)
     classifier = Classifier.load(root, _version(root, version))
     images, data_set = _chosen_images(root, classifier.card, data, every=every)
     with Console(stderr=True).status(f"Scoring {len(images)} images"):
         evaluation = evaluate_images(classifier, images, data_set=data_set)
-    scored = evaluation.labels, evaluation.probabilities
-    threshold = evaluation.figures.threshold
-    answer = {
+        answer = _figures_of(classifier, evaluation)
+        if perturbations:
+            answer["perturbations"] = _perturbations_of(classifier, evaluation)
+        if deletion:
+            answer["deletion_test"] = _deletion_of(classifier, images)
+    if as_json:
+        typer.echo(json.dumps(answer, indent=1, default=lambda rates: rates.model_dump()))
+    else:
+        print_evaluation(evaluation.figures, answer)
+
+
+def _figures_of(classifier: Classifier, evaluation: "Evaluation") -> dict[str, Any]:
+    from model.class_table import class_table, intervals  # noqa: PLC0415 - imports scikit-learn
+
+    scored, threshold = (evaluation.labels, evaluation.probabilities), evaluation.figures.threshold
+    return {
         "version": classifier.card.version,
         **evaluation.figures.model_dump(),
         "refusals": {code.value: count for code, count in evaluation.refusals.items()},
         "per_class": class_table(*scored, threshold),
         "intervals_95": intervals(*scored, threshold, evaluation.patients),
     }
-    if deletion:
-        answer["deletion_test"] = asdict(deletion_test(classifier, images))
-    if perturbations:
-        answer["perturbations"] = [asdict(row) for row in perturbation_rows(classifier, evaluation)]
-    if as_json:
-        typer.echo(json.dumps(answer, indent=1, default=lambda rates: rates.model_dump()))
-        return
-    Console().print(figures_table(evaluation.figures))
-    print_class_table(answer["per_class"])
-    print_table(
-        ("at 0.5", "95 % interval, by patient"),
-        [(n, f"{a:.3f} to {b:.3f}") for n, (a, b) in answer["intervals_95"].items()],
-    )
-    if deletion:
-        print_table(("deletion test", "is"), list(answer["deletion_test"].items()))
-    if perturbations:
-        print_perturbations(answer["perturbations"])
+
+
+def _perturbations_of(classifier: Classifier, evaluation: "Evaluation") -> list[dict[str, Any]]:
+    from model.perturb import perturbation_rows  # noqa: PLC0415 - imports SciPy
+
+    return [asdict(row) for row in perturbation_rows(classifier, evaluation)]
+
+
+def _deletion_of(classifier: Classifier, images: list[LabelledImage]) -> dict[str, Any]:
+    from model.saliency_deletion import deletion_test  # noqa: PLC0415 - imports scikit-learn
+
+    return asdict(deletion_test(classifier, images))
 
 
 @app.command("list")

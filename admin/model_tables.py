@@ -5,10 +5,22 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from admin.output import print_table
+from admin.output import console, print_table
 from model.card import ModelCard
 from model.figures import Figures, Rates
 from model.run_folder import EpochRecord
+
+
+def print_evaluation(figures: Figures, answer: dict[str, Any]) -> None:
+    """Print what `model evaluate` measured; `answer` is what --json prints."""
+    console.print(figures_table(figures))
+    print_class_table(answer["per_class"])
+    rows = [(name, f"{low:.3f} to {high:.3f}") for name, (low, high) in answer["intervals_95"].items()]
+    print_table(("at 0.5", "95 % interval, by patient"), rows)
+    if "perturbations" in answer:
+        print_perturbations(answer["perturbations"])
+    if "deletion_test" in answer:
+        print_table(("deletion test", "is"), list(answer["deletion_test"].items()))
 
 
 def print_class_table(table: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, NoSuchModuleError, OperationalError
 from sqlalchemy.orm import Session
@@ -17,11 +17,13 @@ __all__ = ["Engine", "make_engine", "masked", "reading", "transaction"]
 
 #: Seconds that a writer waits for another one before it gives up.
 BUSY_SECONDS = 30
+#: Seconds that PostgreSQL may take for one answer, or to accept a connection, before it counts as away.
+ANSWER_SECONDS = 60.0
 _POSTGRESQL_PORT = 5432
 
 
-def make_engine(url: str) -> Engine:
-    """Give an engine for `url`; nothing is opened yet.
+def make_engine(url: str, *, answer_seconds: float = ANSWER_SECONDS) -> Engine:
+    """Give an engine for `url`; nothing is opened yet. `answer_seconds` is PostgreSQL's; SQLite waits `BUSY_SECONDS`.
 
     Raises ConfigurationInvalid for a URL that SQLAlchemy cannot use.
     """
@@ -29,7 +31,7 @@ def make_engine(url: str) -> Engine:
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite":
             return _sqlite_engine(url, parsed.database)
-        return create_engine(_with_driver(parsed), pool_pre_ping=True, pool_size=5, max_overflow=50)
+        return _postgresql_engine(_with_driver(parsed), answer_seconds)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         raise ConfigurationInvalid(f"database.url is not usable: {error}") from error
 
@@ -52,6 +54,20 @@ def _with_driver(url: URL) -> URL:
         socket = f"{socket_folder}/.s.PGSQL.{url.port or _POSTGRESQL_PORT}"
         return url.difference_update_query(["host"]).update_query_dict({"unix_sock": socket})
     return url
+
+
+def _postgresql_engine(url: URL, answer_seconds: float) -> Engine:
+    arguments = {"timeout": answer_seconds}
+    engine = create_engine(url, connect_args=arguments, pool_pre_ping=True, pool_size=5, max_overflow=50)
+    event.listen(engine, "handle_error", _say_lost)
+    return engine
+
+
+def _say_lost(context: ExceptionContext) -> None:
+    """Drop the connection when its socket fails: pg8000 lets that error through as it is, also a time-out's."""
+    if isinstance(context.original_exception, OSError):
+        context.is_disconnect = True
+        raise StoreUnavailable(f"database connection lost: {context.original_exception}")
 
 
 def _sqlite_engine(url: str, database: str | None) -> Engine:

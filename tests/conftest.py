@@ -1,6 +1,7 @@
 """Fixtures that more than one folder of tests uses: real databases, each empty and migrated."""
 
 import itertools
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,11 +16,15 @@ _numbers = itertools.count()
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    """A real PostgreSQL on a Unix socket, for the whole run."""
-    server = get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="delete")
-    yield server
-    server.cleanup()
+def postgres_server() -> Iterator[PostgresServer]:
+    """A real PostgreSQL on a Unix socket, for the whole run.
+
+    Not below pytest's folder: another run by the same user closes that one to PostgreSQL's own user.
+    """
+    with tempfile.TemporaryDirectory(prefix="cxr-pg-", ignore_cleanup_errors=True) as folder:
+        server = get_server(Path(folder) / "data", cleanup_mode="delete")
+        yield server
+        server.cleanup()
 
 
 @pytest.fixture

@@ -78,6 +78,16 @@ def test_a_database_that_is_away_is_a_transient_error() -> None:
         studies.listed(engine, None, 1)
 
 
+def test_a_postgresql_that_does_not_answer_is_a_transient_error(postgres_url: str) -> None:
+    """Nobody waits for ever, for the server or for a lock; the next transaction has a new connection."""
+    engine = make_engine(postgres_url, answer_seconds=0.5)
+    with pytest.raises(StoreUnavailable, match="connection lost"), transaction(engine) as session:
+        session.execute(text("SELECT pg_sleep(60)"))
+    with reading(engine) as session:
+        assert session.scalar(text("SELECT 1")) == 1
+    engine.dispose()
+
+
 def test_an_unusable_url_is_refused() -> None:
     """A URL that no driver here understands stops the start."""
     with pytest.raises(ConfigurationInvalid, match=r"database\.url"):

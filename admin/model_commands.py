@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from model.evaluate import Evaluation
 
 #: What `pip install .[train]` brings and the live service does without.
-_TRAIN_EXTRA = frozenset({"keras", "onnx", "sklearn", "tensorflow", "tf2onnx"})
+_TRAIN_EXTRA = frozenset({"keras", "onnx", "sklearn", "tensorflow"})
 #: Keeps whole patients out of training and validation: those whose X-rays the demonstration shows.
 _SAMPLES = Path(__file__).resolve().parents[1] / "samples" / "samples.json"
 _DEFAULT_SEED = 20190

@@ -57,7 +57,8 @@ def print_card(console: Console, card: ModelCard) -> None:
     console.print(
         f"Trained on {data.training_images} images of {data.training_patients} patients by recipe {card.recipe.name}, "
         f"seed {card.recipe.seed}; weights of epoch {card.recipe.best_epoch} of {card.recipe.epochs}; "
-        f"ONNX and Keras differ by {card.recipe.onnx_difference:.1e} at most"
+        f"ONNX and Keras differ by {card.recipe.onnx_difference:.1e} at most, in the heat map by "
+        f"{card.recipe.heat_map_difference:.1e}"
     )
     console.print(curve_table(card.curve))
     for figures in card.figures:

@@ -96,6 +96,8 @@ class RecipeRecord(_Part):
     keras_version: Text
     #: Largest difference of the probability, Keras against ONNX Runtime, on the validation images.
     onnx_difference: float = Field(ge=0.0)
+    #: The same of the heat map at any pixel; where the heat exceeds 1, as a share of the image's hottest.
+    heat_map_difference: float = Field(ge=0.0)
 
 
 class Calibration(_Part):

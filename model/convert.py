@@ -1,19 +1,14 @@
 """From Keras to ONNX, compared on real images before anything trusts it."""
 
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 
 import keras
 import numpy as np
 import numpy.typing as npt
-import onnx
 
 from domain.errors import ConfigurationInvalid
-from model.card import ONNX_FILE
 from model.classifier import OnnxNetwork
-from model.onnx_graph import canonical
-from model.saliency_graph import with_all_outputs
+from model.onnx_export import to_onnx
 from model.saliency_reference import gradient_tape_heat_maps
 
 #: A version whose ONNX and Keras probabilities differ by more on any real image is not written.
@@ -43,11 +38,9 @@ def convert(network: keras.Sequential, tensors: npt.NDArray[np.float32]) -> Expo
     """Convert a network that ends in one sigmoid unit to ONNX and compare both on real tensors (N, 150, 150, 1).
 
     ConfigurationInvalid when any probability differs by more than 1e-5 or any heat map by more than 1e-4, or when
-    the network's end has no heat map in closed form.
+    `to_onnx` cannot convert the network.
     """
-    # Names are counted on in one process, and the converter sorts by them: start each conversion from the same count.
-    keras.utils.clear_session(free_memory=False)
-    graph = _to_onnx(with_all_outputs(network))
+    graph = to_onnx(network)
     served = OnnxNetwork.from_bytes(graph)
     probabilities = network.predict(tensors, batch_size=_BATCH, verbose=0)[:, 0]
     difference = float(np.abs(served.raw_probabilities(tensors) - probabilities).max())
@@ -71,10 +64,3 @@ def _refuse_above(largest: float, difference: float, what: str) -> None:
     # NaN fails the comparison.
     if not difference <= largest:
         raise ConfigurationInvalid(f"ONNX and Keras differ by {difference:.1e} in the {what}, more than {largest:.0e}")
-
-
-def _to_onnx(model: keras.Model) -> bytes:
-    with tempfile.TemporaryDirectory() as scratch:
-        path = Path(scratch) / ONNX_FILE
-        model.export(path, format="onnx", verbose=False)
-        return canonical(onnx.load(path))

@@ -121,6 +121,7 @@ def _recipe_record(description: RunDescription, history: list[EpochRecord], expo
         tensorflow_version=description.tensorflow_version,
         keras_version=description.keras_version,
         onnx_difference=exported.difference,
+        heat_map_difference=exported.heat_map_difference,
     )
 
 

@@ -1,69 +1,60 @@
-"""Make an ONNX graph depend on the weights only, so that exporting the same run twice gives the same bytes.
+"""Write an ONNX graph node by node: the same calls give the same bytes."""
 
-The converter numbers values, constants and the batch dimension by counters that differ from run to run, and lists nodes
-in any order that can be computed.
-"""
-
-from itertools import chain
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import onnx
+from onnx import helper, numpy_helper
 
+#: Operator set of ai.onnx, and the file format of that time (onnx.helper.OP_SET_ID_VERSION_MAP).
+_OPSET, _IR_VERSION = 19, 9
 _PRODUCER = "cxr-triage"
-_GRAPH_NAME = "pneumonia_cnn"
+_FLOAT = onnx.TensorProto.FLOAT
 
 
-def canonical(model: onnx.ModelProto) -> bytes:
-    """Order the nodes, rename everything but inputs and outputs by the order of use, and serialise.
+class GraphBuilder:
+    """Collects nodes and constants; each gets the next free number as its name."""
 
-    The model is changed in place.
-    """
-    graph = model.graph
-    _order_nodes(graph)
-    kept = {value.name for value in (*graph.input, *graph.output)}
-    names = _names_by_use(graph, kept)
-    for position, node in enumerate(graph.node):
-        node.name = f"{node.op_type}_{position}"
-        node.input[:] = [names[name] for name in node.input]
-        node.output[:] = [names[name] for name in node.output]
-    for constant in graph.initializer:
-        constant.name = names[constant.name]
-    constants = sorted(graph.initializer, key=lambda constant: int(constant.name.removeprefix("value_")))
-    del graph.initializer[:]
-    graph.initializer.extend(constants)
-    del graph.value_info[:]
-    for value in (*graph.input, *graph.output):
-        value.type.tensor_type.shape.dim[0].dim_param = "N"
-    graph.name, graph.doc_string = _GRAPH_NAME, ""
-    model.producer_name, model.producer_version = _PRODUCER, ""
-    onnx.checker.check_model(model)
-    content: bytes = model.SerializeToString(deterministic=True)
-    return content
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._nodes: list[onnx.NodeProto] = []
+        self._constants: list[onnx.TensorProto] = []
+        self._values = 0
 
+    def constant(self, values: npt.ArrayLike, dtype: npt.DTypeLike = np.float32) -> str:
+        """Keep a constant, and give its name."""
+        name = self._next_name()
+        self._constants.append(numpy_helper.from_array(np.ascontiguousarray(values, dtype), name))
+        return name
 
-def _order_nodes(graph: Any) -> None:  # noqa: ANN401 - onnx has no types
-    """List what an output needs just before it, output by output; nodes that no output needs are dropped."""
-    makers = {name: node for node in graph.node for name in node.output}
-    ordered, listed = [], set()
-    waiting = [value.name for value in reversed(graph.output)]
-    while waiting:
-        node = makers.get(waiting[-1])
-        missing = [] if node is None else [name for name in node.input if name in makers and name not in listed]
-        if node is not None and missing:
-            waiting.append(missing[0])
-            continue
-        if node is not None and waiting[-1] not in listed:
-            ordered.append(node)
-            listed.update(node.output)
-        waiting.pop()
-    del graph.node[:]
-    graph.node.extend(ordered)
+    def add(self, operator: str, *inputs: str, output: str | None = None, **attributes: Any) -> str:  # noqa: ANN401 - numbers, texts and lists, by operator
+        """Add a node with one output, and give that output's name."""
+        made = self._next_name() if output is None else output
+        node = helper.make_node(operator, inputs, [made], f"{operator}_{len(self._nodes)}", **attributes)
+        self._nodes.append(node)
+        return made
+
+    def build(self, taken: tuple[str, Sequence[int]], given: Sequence[tuple[str, Sequence[int]]]) -> bytes:
+        """Serialise the graph from one input to outputs: names, and shapes behind a free dimension N; all float32."""
+        graph = helper.make_graph(
+            self._nodes, self._name, [_described(*taken)], [_described(*value) for value in given], self._constants
+        )
+        model = helper.make_model(
+            graph,
+            producer_name=_PRODUCER,
+            ir_version=_IR_VERSION,
+            opset_imports=[helper.make_opsetid("", _OPSET)],
+        )
+        onnx.checker.check_model(model, full_check=True)
+        content: bytes = model.SerializeToString(deterministic=True)
+        return content
+
+    def _next_name(self) -> str:
+        self._values += 1
+        return f"value_{self._values}"
 
 
-def _names_by_use(graph: Any, kept: set[str]) -> dict[str, str]:  # noqa: ANN401 - onnx has no types
-    """Give each value's new name: its own for inputs and outputs, else a number by first use ("" stays, it is none)."""
-    names: dict[str, str] = {"": ""}
-    used = chain.from_iterable((*node.input, *node.output) for node in graph.node)
-    for name in (*used, *(constant.name for constant in graph.initializer)):
-        names.setdefault(name, name if name in kept else f"value_{len(names)}")
-    return names
+def _described(name: str, shape: Sequence[int]) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, _FLOAT, ["N", *shape])

@@ -1,4 +1,4 @@
 """Which version reads when nobody chose one."""
 
 #: Shipped in model/weights.
-DEFAULT_VERSION = "paper-1"
+DEFAULT_VERSION = "robust-1"

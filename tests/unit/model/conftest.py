@@ -8,10 +8,10 @@ import pytest
 from model.classifier import Classifier, packaged_weights
 from model.dataset import LabelledImage
 from model.image_file import read_image
-from model.preprocess import AREA, preprocess
+from model.preprocess import preprocess
 
 SAMPLES = Path(__file__).resolve().parents[3] / "samples"
-SHIPPED = "paper-1"
+SHIPPED = "robust-1"
 
 
 @pytest.fixture(scope="session")
@@ -31,9 +31,9 @@ def samples() -> list[LabelledImage]:
 
 
 @pytest.fixture(scope="session")
-def sample_tensors(samples: list[LabelledImage]) -> npt.NDArray[np.float32]:
+def sample_tensors(samples: list[LabelledImage], classifier: Classifier) -> npt.NDArray[np.float32]:
     """Give the sample X-rays as the live path makes them, (12, 150, 150, 1)."""
-    return np.stack([preprocess(read_image(sample.path), AREA) for sample in samples])
+    return np.stack([preprocess(read_image(sample.path), classifier.card.preprocess_version) for sample in samples])
 
 
 @pytest.fixture

@@ -9,12 +9,12 @@ from PIL import Image
 from admin.heatmap_output import write_overlay
 from domain.errors import ConfigurationInvalid, StoreUnavailable
 from model.card import KERAS_FILE
-from model.classifier import Classifier, packaged_weights
+from model.classifier import Classifier, OnnxNetwork, packaged_weights
 from model.dataset import LabelledImage
 from model.heatmap import colours, overlay
 from model.network import build_network
+from model.onnx_export import to_onnx
 from model.saliency_deletion import deletion, deletion_test, hottest, masked
-from model.saliency_graph import with_all_outputs
 from model.saliency_reference import gradient_tape_heat_maps
 from tests.unit.model.conftest import SHIPPED
 
@@ -36,10 +36,12 @@ def shipped_keras() -> keras.Sequential:
 def test_exported_heat_map_is_grad_cam(
     classifier: Classifier, shipped_keras: keras.Sequential, sample_tensors: Array
 ) -> None:
-    """On real X-rays the map from the ONNX graph is TensorFlow's differentiation of the logit, within 1e-4."""
+    """On real X-rays the map from the ONNX graph is TensorFlow's differentiation of the logit, within 1e-4 of its hottest."""
     expected = gradient_tape_heat_maps(shipped_keras, sample_tensors)
-    assert expected.max() > 1.0  # so that the tolerance is small
-    np.testing.assert_allclose(classifier.read(sample_tensors).heat_maps, expected, atol=1e-4, rtol=0)
+    assert (expected.max(axis=(1, 2)) > 0.0).sum() >= 6
+    np.testing.assert_allclose(
+        classifier.read(sample_tensors).heat_maps, expected, atol=1e-4 * min(1.0, expected.max()), rtol=0
+    )
 
 
 def test_ties_in_pooling_do_not_matter(shipped_keras: keras.Sequential, classifier: Classifier) -> None:
@@ -80,7 +82,7 @@ def test_closed_form_holds_with_padding_and_negative_scales(rng: np.random.Gener
     assert network.layers[2].gamma.numpy().min() < 0 < network.layers[2].gamma.numpy().max()
     expected = gradient_tape_heat_maps(network, tensors)
     assert (expected.max(axis=(1, 2)) > 0.1).any()
-    computed = with_all_outputs(network).predict(tensors, verbose=0)["heat_map"]
+    computed = OnnxNetwork.from_bytes(to_onnx(network)).heat_maps(tensors)
     np.testing.assert_allclose(computed, expected, atol=1e-4, rtol=0)
 
 
@@ -96,7 +98,7 @@ def test_networks_without_the_closed_form_are_refused(end: list[keras.layers.Lay
     """A network whose end is built otherwise gets no wrong heat map, but words."""
     start = [keras.Input((150, 150, 1)), keras.layers.MaxPooling2D(15), keras.layers.Conv2D(2, 3)]
     with pytest.raises(ConfigurationInvalid, match="no heat map"):
-        with_all_outputs(keras.Sequential([*start, *end]))
+        to_onnx(keras.Sequential([*start, *end]))
 
 
 @pytest.mark.parametrize("layers", [("probability",), ("dense", "probability")])
@@ -109,7 +111,7 @@ def test_heat_map_depends_on_the_last_layers(
         kernel, bias = network.get_layer(name).get_weights()
         network.get_layer(name).set_weights([rng.permuted(kernel, axis=0), bias])
     trained = classifier.read(sample_tensors).heat_maps
-    shuffled = with_all_outputs(network).predict(sample_tensors, verbose=0)["heat_map"]
+    shuffled = OnnxNetwork.from_bytes(to_onnx(network)).heat_maps(sample_tensors)
     pairs = [(a.ravel(), b.ravel()) for a, b in zip(trained, shuffled, strict=True) if a.any()]
     alike = [np.corrcoef(a, b)[0, 1] if b.any() else 0.0 for a, b in pairs]
     assert len(alike) >= 6

@@ -53,7 +53,7 @@ def folder(tmp_path: Path, samples: list[LabelledImage]) -> Path:
 
 def test_list_names_the_shipped_version() -> None:
     """`list --json` gives each version with its recipe."""
-    assert {"version": SHIPPED, "recipe": "paper"}.items() <= json.loads(_run("list", "--json"))[0].items()
+    assert {"version": SHIPPED, "recipe": "robust"}.items() <= json.loads(_run("list", "--json"))[0].items()
     assert SHIPPED in _run("list")
 
 

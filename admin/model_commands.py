@@ -1,7 +1,6 @@
 """`cxr-triage model`: train, export, evaluate and show versions of the network."""
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -14,11 +13,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as ProgressBar
 from rich.table import Table
 
-from admin import model_version_commands
+from admin import model_export_command, model_version_commands
+from admin.model_options import DataOption, JsonOption, RunOption, WeightsOption, train_extra, weights_root
 from admin.model_tables import cell, curve_table, print_card, print_evaluation
 from domain.errors import ConfigurationInvalid
 from model.card import ModelCard, check_version, read_card, read_patients
-from model.classifier import Classifier, available_versions, packaged_weights
+from model.classifier import Classifier, available_versions
 from model.dataset import (
     LabelledImage,
     discover,
@@ -35,34 +35,16 @@ from model.versions import DEFAULT_VERSION
 if TYPE_CHECKING:
     from model.evaluate import Evaluation
 
-#: What `pip install .[train]` brings and the live service does without.
-_TRAIN_EXTRA = frozenset({"keras", "onnx", "sklearn", "tensorflow"})
 #: Keeps whole patients out of training and validation: those whose X-rays the demonstration shows.
 _SAMPLES = Path(__file__).resolve().parents[1] / "samples" / "samples.json"
 _DEFAULT_SEED = 20190
 _VALIDATION_SHARE = 0.1
 
 app = typer.Typer(help="Train, export, evaluate and choose versions of the network.", no_args_is_help=True)
+app.command("export")(model_export_command.export)
 app.command("activate")(model_version_commands.activate)
 app.command("shadow")(model_version_commands.shadow)
 app.command("compare-live")(model_version_commands.compare_live)
-
-DataOption = Annotated[Path, typer.Option("--data", help="Folder with train/{NORMAL,PNEUMONIA}, or those two.")]
-RunOption = Annotated[Path, typer.Option("--run-dir", help="Folder of the training run.")]
-WeightsOption = Annotated[Path | None, typer.Option("--weights", help="Weights folder [default: the packaged one].")]
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object instead of tables.")]
-
-
-@contextmanager
-def _train_extra() -> Iterator[None]:
-    """Say what to install when training's libraries are missing, and keep TensorFlow's start quiet."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] not in _TRAIN_EXTRA:
-            raise
-        raise ConfigurationInvalid(f"{error.name} is missing: install the train extra by `make venv-train`") from error
 
 
 @app.command()
@@ -81,7 +63,7 @@ def train(
     ] = _SAMPLES,
 ) -> None:
     """Train the network by a recipe; a run that was cut goes on after its last whole epoch."""
-    with _train_extra():
+    with train_extra():
         from model import train as training  # noqa: PLC0415 - imports TensorFlow
     chosen, run = find_recipe(recipe), RunFolder(run_dir)
     excluded = patients_of_samples(exclude_patients_of)
@@ -106,22 +88,6 @@ def train(
 
 
 @app.command()
-def export(
-    data: DataOption,
-    run_dir: RunOption,
-    version: Annotated[str, typer.Option(help="Name of the new version.")],
-    weights: WeightsOption = None,
-) -> None:
-    """Write a version from a run's best weights: ONNX, calibration, operating points, figures, card."""
-    with _train_extra():
-        from model.export import export_run  # noqa: PLC0415 - imports TensorFlow
-    console = Console()
-    with Console(stderr=True).status("Converting and measuring"):
-        card = export_run(RunFolder(run_dir), discover(data), _root(weights), version)
-    print_card(console, card)
-
-
-@app.command()
 def evaluate(
     data: DataOption,
     version: Annotated[str | None, typer.Option(help="Version [default: the shipped one].")] = None,
@@ -136,9 +102,9 @@ def evaluate(
     as_json: JsonOption = False,
 ) -> None:
     """Measure a version by the live path: its validation patients of the training data, or all of another folder."""
-    with _train_extra():
+    with train_extra():
         from model.evaluate import evaluate as evaluate_images  # noqa: PLC0415 - imports scikit-learn
-    root = _root(weights)
+    root = weights_root(weights)
     classifier = Classifier.load(root, _version(root, version))
     images, data_set = _chosen_images(root, classifier.card, data, every=every)
     with Console(stderr=True).status(f"Scoring {len(images)} images"):
@@ -182,7 +148,7 @@ def _deletion_of(classifier: Classifier, images: list[LabelledImage]) -> dict[st
 @app.command("list")
 def list_versions(weights: WeightsOption = None, as_json: JsonOption = False) -> None:
     """List the versions in the weights folder."""
-    root = _root(weights)
+    root = weights_root(weights)
     cards = [read_card(root / version) for version in available_versions(root)]
     if as_json:
         typer.echo(json.dumps([_summary(card) for card in cards], indent=1))
@@ -200,16 +166,12 @@ def card(
     as_json: JsonOption = False,
 ) -> None:
     """Show a version's model card: what it is for, how it was made, its figures and its limits."""
-    root = _root(weights)
+    root = weights_root(weights)
     read = read_card(root / check_version(_version(root, version)))
     if as_json:
         typer.echo(read.model_dump_json(indent=1))
         return
     print_card(Console(), read)
-
-
-def _root(weights: Path | None) -> Path:
-    return packaged_weights() if weights is None else weights
 
 
 def _version(root: Path, version: str | None) -> str:
@@ -264,7 +226,7 @@ def _summary(card: ModelCard) -> dict[str, Any]:
     return {
         "version": card.version,
         "name": card.name,
-        "recipe": card.recipe.name,
+        "recipe": card.recipe.name if card.recipe else None,
         "default_operating_point": card.default_operating_point,
         "roc_auc": card.figures[0].roc_auc if card.figures else None,
     }

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from admin.output import console, print_table
-from model.card import ModelCard
+from model.card import ModelCard, RecipeRecord
 from model.figures import Figures, Rates
 from model.run_folder import EpochRecord
 
@@ -54,18 +54,24 @@ def print_card(console: Console, card: ModelCard) -> None:
     console.print(f"Population: {card.population.text}")
     data = card.training_data
     console.print(f"Data: {data.name}, doi:{data.doi}, {data.licence}. {data.text}")
+    console.print(f"Trained on {data.training_images} images of {data.training_patients} patients{_how(card.recipe)}")
     console.print(
-        f"Trained on {data.training_images} images of {data.training_patients} patients by recipe {card.recipe.name}, "
-        f"seed {card.recipe.seed}; weights of epoch {card.recipe.best_epoch} of {card.recipe.epochs}; "
-        f"ONNX and Keras differ by {card.recipe.onnx_difference:.1e} at most, in the heat map by "
-        f"{card.recipe.heat_map_difference:.1e}"
+        f"ONNX and Keras differ by {card.conversion.probability_difference:.1e} at most, in the heat map by "
+        f"{card.conversion.heat_map_difference:.1e}"
     )
-    console.print(curve_table(card.curve))
+    if card.curve:
+        console.print(curve_table(card.curve))
     for figures in card.figures:
         console.print(figures_table(figures))
     console.print("Limits:")
     for limit in card.limits:
         console.print(f"- {limit}")
+
+
+def _how(recipe: RecipeRecord | None) -> str:
+    if recipe is None:
+        return ", elsewhere"
+    return f" by recipe {recipe.name}, seed {recipe.seed}; weights of epoch {recipe.best_epoch} of {recipe.epochs}"
 
 
 def curve_table(curve: tuple[EpochRecord, ...] | list[EpochRecord]) -> Table:

@@ -72,8 +72,6 @@ class TrainingData(_Part):
     licence: Text
     training_images: int = Field(ge=1)
     training_patients: int = Field(ge=1)
-    validation_images: int = Field(ge=1)
-    validation_patients: int = Field(ge=1)
     text: Text
 
 
@@ -85,7 +83,7 @@ class Patients(_Part):
 
 
 class RecipeRecord(_Part):
-    """How the weights were made."""
+    """How the weights were made here."""
 
     name: Text
     seed: int
@@ -94,9 +92,14 @@ class RecipeRecord(_Part):
     best_epoch: int = Field(ge=1)
     tensorflow_version: Text
     keras_version: Text
-    #: Largest difference of the probability, Keras against ONNX Runtime, on the validation images.
-    onnx_difference: float = Field(ge=0.0)
-    #: The same of the heat map at any pixel; where the heat exceeds 1, as a share of the image's hottest.
+
+
+class Conversion(_Part):
+    """How far ONNX Runtime's answers are from Keras's on the validation images, at most."""
+
+    #: Of the probability.
+    probability_difference: float = Field(ge=0.0)
+    #: Of the heat map at any pixel; where the heat exceeds 1, as a share of the image's hottest.
     heat_map_difference: float = Field(ge=0.0)
 
 
@@ -132,13 +135,16 @@ class ModelCard(_Part):
     licence: Text
     intended_use: Text
     limits: tuple[Text, ...] = Field(min_length=1)
-    recipe: RecipeRecord
+    #: None: made elsewhere.
+    recipe: RecipeRecord | None
+    conversion: Conversion
     #: In neither training nor validation.
     excluded_patients: tuple[Text, ...]
     calibration: Calibration
     operating_points: tuple[CardOperatingPoint, ...] = Field(min_length=1)
     default_operating_point: Text
     figures: tuple[Figures, ...]
+    #: Empty: made elsewhere.
     curve: tuple[EpochRecord, ...]
 
     @model_validator(mode="after")

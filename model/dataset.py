@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from domain.errors import ConfigurationInvalid
+from domain.errors import ConfigurationInvalid, NotAnalysable
 from model.area import SIDE
 from model.image_file import read_image
 from model.preprocess import preprocess
@@ -142,12 +142,17 @@ def load_tensors(
     """Read all images and preprocess them by a version of `model.preprocess`, once.
 
     Returns tensors (N, 150, 150, 1) in [0, 1] and labels (N,), both float32: 90 kB an image, so the whole set stays
-    in memory and no disk cache is needed (1.5 ms an image to make again).
+    in memory and no disk cache is needed (1.5 ms an image to make again). ConfigurationInvalid names an image that
+    cannot be used.
     """
     tensors = np.empty((len(images), SIDE, SIDE, 1), np.float32)
 
     def fill(position: int) -> None:
-        tensors[position] = preprocess(read_image(images[position].path), version)
+        path = images[position].path
+        try:
+            tensors[position] = preprocess(read_image(path), version)
+        except NotAnalysable as refusal:
+            raise ConfigurationInvalid(f"{path.name}: {refusal}") from refusal
 
     with ThreadPoolExecutor(_READERS) as readers:
         for _ in readers.map(fill, range(len(images))):

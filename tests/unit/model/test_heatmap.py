@@ -36,7 +36,7 @@ def shipped_keras() -> keras.Sequential:
 def test_exported_heat_map_is_grad_cam(
     classifier: Classifier, shipped_keras: keras.Sequential, sample_tensors: Array
 ) -> None:
-    """On real X-rays the map from the ONNX graph is TensorFlow's differentiation of the logit, within 1e-4 of its hottest."""
+    """On real X-rays the exported map is TensorFlow's differentiation of the logit, to 1e-4 of the hottest."""
     expected = gradient_tape_heat_maps(shipped_keras, sample_tensors)
     assert (expected.max(axis=(1, 2)) > 0.0).sum() >= 6
     np.testing.assert_allclose(

@@ -1,0 +1,37 @@
+"""What the commands about the network have in common: their options, and the libraries that only some of them need."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from domain.errors import ConfigurationInvalid
+from model.classifier import packaged_weights
+
+#: What `pip install .[train]` brings and the live service does without.
+_TRAIN_EXTRA = frozenset({"keras", "matplotlib", "onnx", "sklearn", "tensorflow"})
+
+DataOption = Annotated[Path, typer.Option("--data", help="Folder with train/{NORMAL,PNEUMONIA}, or those two.")]
+RunOption = Annotated[Path, typer.Option("--run-dir", help="Folder of the training run.")]
+WeightsOption = Annotated[Path | None, typer.Option("--weights", help="Weights folder [default: the packaged one].")]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object instead of tables.")]
+
+
+@contextmanager
+def train_extra() -> Iterator[None]:
+    """Say what to install when training's libraries are missing, and keep TensorFlow's start quiet."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] not in _TRAIN_EXTRA:
+            raise
+        raise ConfigurationInvalid(f"{error.name} is missing: install the train extra by `make venv-train`") from error
+
+
+def weights_root(weights: Path | None) -> Path:
+    """Give the weights folder of an option, or the packaged one."""
+    return packaged_weights() if weights is None else weights

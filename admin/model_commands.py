@@ -13,24 +13,30 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as ProgressBar
 from rich.table import Table
 
-from admin import model_export_command, model_version_commands
-from admin.model_options import DataOption, JsonOption, RunOption, WeightsOption, train_extra, weights_root
+from admin import gate_command, model_export_command, model_version_commands
+from admin.model_options import (
+    DataOption,
+    JsonOption,
+    RunOption,
+    WeightsOption,
+    chosen_images,
+    chosen_version,
+    train_extra,
+    weights_root,
+)
 from admin.model_tables import cell, curve_table, print_card, print_evaluation
-from domain.errors import ConfigurationInvalid
-from model.card import ModelCard, check_version, read_card, read_patients
+from model.card import ModelCard, check_version, read_card
 from model.classifier import Classifier, available_versions
 from model.dataset import (
     LabelledImage,
     discover,
-    holds_training_data,
-    of_patients,
     patients_of_samples,
 )
+from model.gated_classifier import GatedClassifier
 from model.recipe import find_recipe
 from model.run_folder import EpochRecord, RunFolder
 from model.train_progress import Progress
 from model.validation import HoldOut, hold_out
-from model.versions import DEFAULT_VERSION
 
 if TYPE_CHECKING:
     from model.evaluate import Evaluation
@@ -42,6 +48,7 @@ _VALIDATION_SHARE = 0.1
 
 app = typer.Typer(help="Train, export, evaluate and choose versions of the network.", no_args_is_help=True)
 app.command("export")(model_export_command.export)
+app.command("gate")(gate_command.gate)
 app.command("activate")(model_version_commands.activate)
 app.command("shadow")(model_version_commands.shadow)
 app.command("compare-live")(model_version_commands.compare_live)
@@ -105,10 +112,11 @@ def evaluate(
     with train_extra():
         from model.evaluate import evaluate as evaluate_images  # noqa: PLC0415 - imports scikit-learn
     root = weights_root(weights)
-    classifier = Classifier.load(root, _version(root, version))
-    images, data_set = _chosen_images(root, classifier.card, data, every=every)
+    serving = GatedClassifier.load(root, chosen_version(root, version))
+    classifier = serving.classifier
+    images, data_set = chosen_images(root, classifier.card, data, every=every)
     with Console(stderr=True).status(f"Scoring {len(images)} images"):
-        evaluation = evaluate_images(classifier, images, data_set=data_set)
+        evaluation = evaluate_images(serving, images, data_set=data_set)
         answer = _figures_of(classifier, evaluation)
         if perturbations:
             answer["perturbations"] = _perturbations_of(classifier, evaluation)
@@ -124,12 +132,14 @@ def _figures_of(classifier: Classifier, evaluation: "Evaluation") -> dict[str, A
     from model.class_table import class_table, intervals  # noqa: PLC0415 - imports scikit-learn
 
     scored, threshold = (evaluation.labels, evaluation.probabilities), evaluation.figures.threshold
+    points = {name: rates.threshold for name, rates in evaluation.figures.operating_points.items()}
+    thresholds = {f"at {threshold}": threshold, **points}
     return {
         "version": classifier.card.version,
         **evaluation.figures.model_dump(),
         "refusals": {code.value: count for code, count in evaluation.refusals.items()},
         "per_class": class_table(*scored, threshold),
-        "intervals_95": intervals(*scored, threshold, evaluation.patients),
+        "intervals_95": intervals(*scored, thresholds, evaluation.patients),
     }
 
 
@@ -167,33 +177,11 @@ def card(
 ) -> None:
     """Show a version's model card: what it is for, how it was made, its figures and its limits."""
     root = weights_root(weights)
-    read = read_card(root / check_version(_version(root, version)))
+    read = read_card(root / check_version(chosen_version(root, version)))
     if as_json:
         typer.echo(read.model_dump_json(indent=1))
         return
     print_card(Console(), read)
-
-
-def _version(root: Path, version: str | None) -> str:
-    if version is not None:
-        return version
-    known = available_versions(root)
-    if len(known) == 1:
-        return known[0]
-    if DEFAULT_VERSION in known:
-        return DEFAULT_VERSION
-    raise ConfigurationInvalid(f"say which version; {root} holds: {', '.join(known) or 'none'}")
-
-
-def _chosen_images(root: Path, card: ModelCard, data: Path, *, every: bool) -> tuple[list[LabelledImage], str]:
-    images = discover(data)
-    name = data.resolve().name
-    if not holds_training_data(data):
-        return images, f"all {len(images)} images of {name}"
-    if every:
-        return images, f"all {len(images)} images of {name}, those trained on included"
-    kept = of_patients(images, set(read_patients(root / card.version, card).validation))
-    return kept, f"{len(kept)} images of {card.version}'s validation patients"
 
 
 @contextmanager

@@ -9,7 +9,10 @@ from typing import Annotated
 import typer
 
 from domain.errors import ConfigurationInvalid
-from model.classifier import packaged_weights
+from model.card import ModelCard, read_patients
+from model.classifier import available_versions, packaged_weights
+from model.dataset import LabelledImage, discover, holds_training_data, of_patients
+from model.versions import DEFAULT_VERSION
 
 #: What `pip install .[train]` brings and the live service does without.
 _TRAIN_EXTRA = frozenset({"keras", "matplotlib", "onnx", "sklearn", "tensorflow"})
@@ -35,3 +38,27 @@ def train_extra() -> Iterator[None]:
 def weights_root(weights: Path | None) -> Path:
     """Give the weights folder of an option, or the packaged one."""
     return packaged_weights() if weights is None else weights
+
+
+def chosen_version(root: Path, version: str | None) -> str:
+    """Give the version asked for, or the only or default one; ConfigurationInvalid names those there are."""
+    if version is not None:
+        return version
+    known = available_versions(root)
+    if len(known) == 1:
+        return known[0]
+    if DEFAULT_VERSION in known:
+        return DEFAULT_VERSION
+    raise ConfigurationInvalid(f"say which version; {root} holds: {', '.join(known) or 'none'}")
+
+
+def chosen_images(root: Path, card: ModelCard, data: Path, *, every: bool = False) -> tuple[list[LabelledImage], str]:
+    """Give the images to measure a version on (of the training data: its validation patients), and them in words."""
+    images = discover(data)
+    name = data.resolve().name
+    if not holds_training_data(data):
+        return images, f"all {len(images)} images of {name}"
+    if every:
+        return images, f"all {len(images)} images of {name}, those trained on included"
+    kept = of_patients(images, set(read_patients(root / card.version, card).validation))
+    return kept, f"{len(kept)} images of {card.version}'s validation patients"

@@ -15,8 +15,9 @@ def print_evaluation(figures: Figures, answer: dict[str, Any]) -> None:
     """Print what `model evaluate` measured; `answer` is what --json prints."""
     console.print(figures_table(figures))
     print_class_table(answer["per_class"])
-    rows = [(name, f"{low:.3f} to {high:.3f}") for name, (low, high) in answer["intervals_95"].items()]
-    print_table(("at 0.5", "95 % interval, by patient"), rows)
+    for name, figures_there in answer["intervals_95"].items():
+        rows = [(figure, f"{low:.3f} to {high:.3f}") for figure, (low, high) in figures_there.items()]
+        print_table((name, "95 % interval, by patient"), rows)
     if "perturbations" in answer:
         print_perturbations(answer["perturbations"])
     if "deletion_test" in answer:

@@ -15,7 +15,6 @@ from domain.errors import CxrTriageError, Rejected
 from domain.finding import Assessment
 from worker.model_versions import ModelVersions
 from worker.pipeline import Pipeline, Reading, StoredImage
-from worker.reader import Reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,23 +45,23 @@ def predict(
 
     With --json, one object a line. Exit status 1 if a file failed (refused is an answer, not a failure).
     """
-    versions = ModelVersions.offline(settings_from(config), keeps_images=heat_map is not None)
-    reader = versions.reader(versions.active_version())
-    predictions = (_predict_one(versions.current(), reader, file, heat_map) for file in expand(files))
+    pipeline = ModelVersions.offline(settings_from(config), keeps_heat_maps=heat_map is not None).current()
+    predictions = (_predict_one(pipeline, file, heat_map) for file in expand(files))
     failed = _print_lines(predictions) if json_output else _print_table(predictions)
     raise typer.Exit(1 if failed else 0)
 
 
-def _predict_one(pipeline: Pipeline, reader: Reader, file: Path, heat_maps: Path | None) -> Prediction:
+def _predict_one(pipeline: Pipeline, file: Path, heat_maps: Path | None) -> Prediction:
     """Read one file of any kind; what is wrong with it is said in the prediction."""
     try:
         if not file.is_file():
             raise Rejected("no such file")
         reading = pipeline.read_picture(file) if is_picture(file) else pipeline.read_study([StoredImage("file", file)])
         # Of an image without suspicion the map says nothing: its heat is all but zero, and colours would blow it up.
-        if heat_maps is not None and reading.image is not None and reading.assessment is Assessment.SUSPECTED:
+        explained = reading.explained
+        if heat_maps is not None and explained is not None and reading.assessment is Assessment.SUSPECTED:
             heat_maps.mkdir(parents=True, exist_ok=True)
-            write_overlay(heat_maps / f"{file.name}.png", reading.image, reader.heat_map(reading.image))
+            write_overlay(heat_maps / f"{file.name}.png", explained.image, explained.heat_map)
     except CxrTriageError as error:
         return Prediction(str(file), "failed", type(error).__name__, str(error), None, "undetermined")
     except OSError as error:

@@ -20,6 +20,7 @@ CARD_FILE = "card.json"
 ONNX_FILE = "network.onnx"
 KERAS_FILE = "network.weights.h5"
 PATIENTS_FILE = "patients.json"
+GATE_FILE = "gate.npz"
 
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SHA256 = r"^[0-9a-f]{64}$"

@@ -22,15 +22,14 @@ HEAT_MAP_OUTPUT = "heat_map"
 
 _TENSOR = (SIDE, SIDE, 1)
 _FLOAT = "tensor(float)"
-#: Units of the last dense layer but one.
-FEATURES = 128
-#: Shape of each output, for one image.
+#: Shape of each output for one image, but of the features, whose number is the network's own.
 _OUTPUTS: dict[str, tuple[int, ...]] = {
     LOGIT_OUTPUT: (1,),
     PROBABILITY_OUTPUT: (1,),
-    FEATURES_OUTPUT: (FEATURES,),
     HEAT_MAP_OUTPUT: (SIDE, SIDE),
 }
+#: Images in one call of ONNX Runtime, whose first layer takes 3 MB each.
+_BATCH = 64
 _UNREADABLE_GRAPH = (
     ort_errors.Fail,
     ort_errors.InvalidArgument,
@@ -59,7 +58,7 @@ class NetworkReading:
     probabilities: npt.NDArray[np.float64]
     #: (N,) float64, before calibration.
     logits: npt.NDArray[np.float64]
-    #: (N, 128) float32, at least 0: what the last layer decides on.
+    #: (N, units) float32, at least 0: what the last layer decides on.
     features: npt.NDArray[np.float32]
     #: (N, 150, 150) float32, at least 0: Grad-CAM of the logit at the last convolution, not scaled.
     heat_maps: npt.NDArray[np.float32]
@@ -96,7 +95,7 @@ class OnnxNetwork:
         return self.run(tensors, PROBABILITY_OUTPUT)[0][:, 0].astype(np.float64)
 
     def features(self, tensors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Give the features (N, 128), at least 0, that the last layer decides on; ValueError as for `logits`."""
+        """Give the features (N, units), at least 0, that the last layer decides on; ValueError as for `logits`."""
         return self.run(tensors, FEATURES_OUTPUT)[0]
 
     def heat_maps(self, tensors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -106,12 +105,10 @@ class OnnxNetwork:
     def run(self, tensors: npt.NDArray[np.float32], *outputs: str) -> list[npt.NDArray[np.float32]]:
         """Give outputs by name, in the order asked for, from one forward pass; ValueError as for `logits`."""
         _check_tensors(tensors)
-        if not len(tensors):
-            return [np.empty((0, *_OUTPUTS[output]), np.float32) for output in outputs]
-        values: list[npt.NDArray[np.float32]] = self.session.run(
-            list(outputs), {self.session.get_inputs()[0].name: tensors}
-        )
-        return values
+        taken = self.session.get_inputs()[0].name
+        parts = [tensors[start : start + _BATCH] for start in range(0, max(len(tensors), 1), _BATCH)]
+        answers = [self.session.run(list(outputs), {taken: part}) for part in parts]
+        return [np.concatenate(of_output) for of_output in zip(*answers, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,5 +159,7 @@ def _check_signature(session: Any) -> None:  # noqa: ANN401 - ONNX Runtime has n
     if shapes != [(_TENSOR, _FLOAT, False)]:
         raise ConfigurationInvalid(f"the network takes {shapes}, not tensors (N, {SIDE}, {SIDE}, 1) of any N")
     given = {value.name: tuple(value.shape[1:]) for value in session.get_outputs() if value.type == _FLOAT}
-    if not _OUTPUTS.items() <= given.items():
-        raise ConfigurationInvalid(f"the network gives {given}, not {_OUTPUTS} for each of N tensors; export it again")
+    if not _OUTPUTS.items() <= given.items() or len(given.get(FEATURES_OUTPUT, ())) != 1:
+        raise ConfigurationInvalid(
+            f"the network gives {given}, not {_OUTPUTS} and {FEATURES_OUTPUT} for each of N tensors; export it again"
+        )

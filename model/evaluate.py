@@ -9,12 +9,11 @@ import numpy.typing as npt
 
 from domain.errors import ConfigurationInvalid, NotAnalysable
 from domain.finding import RefusalCode
-from model.classifier import Classifier
 from model.dataset import LabelledImage
 from model.figures import Figures
+from model.gated_classifier import GatedClassifier
 from model.image_file import read_image
 from model.measure import measure
-from model.preprocess import preprocess
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,7 @@ class Evaluation:
         return [entry.image.patient or entry.image.path.stem for entry in self.scored]
 
 
-def evaluate(classifier: Classifier, images: Sequence[LabelledImage], *, data_set: str) -> Evaluation:
+def evaluate(version: GatedClassifier, images: Sequence[LabelledImage], *, data_set: str) -> Evaluation:
     """Score every image, one by one as live studies come, and measure.
 
     Refused images are counted, not guessed. ConfigurationInvalid when nothing could be scored.
@@ -60,11 +59,9 @@ def evaluate(classifier: Classifier, images: Sequence[LabelledImage], *, data_se
     refusals: Counter[RefusalCode] = Counter()
     for image in images:
         try:
-            tensor = preprocess(read_image(image.path), classifier.card.preprocess_version)
+            scored.append(Scored(image, version.read(read_image(image.path)).probability))
         except NotAnalysable as refusal:
             refusals[refusal.code] += 1
-            continue
-        scored.append(Scored(image, float(classifier.predict(tensor[np.newaxis])[0])))
     if not scored:
         raise ConfigurationInvalid(f"nothing to measure on {data_set}: {len(images)} images, all refused")
     figures = measure(
@@ -72,6 +69,6 @@ def evaluate(classifier: Classifier, images: Sequence[LabelledImage], *, data_se
         np.array([entry.probability for entry in scored], np.float64),
         data_set=data_set,
         refused=refusals.total(),
-        operating_points=classifier.card.operating_points,
+        operating_points=version.card.operating_points,
     )
     return Evaluation(figures, tuple(scored), refusals)

@@ -36,6 +36,7 @@ def export_run(run: RunFolder, images: Sequence[LabelledImage], weights_root: Pa
         description.preprocess_version,
         validation,
         _data_set(description, len(validation)),
+        of_patients(images, set(description.training_patients)),
         Patients(training=description.training_patients, validation=description.validation_patients),
         Story(
             about=about_guangzhou(description),
@@ -65,6 +66,7 @@ def export_own(own: OwnNetwork, images: Sequence[LabelledImage], weights_root: P
         own.preprocess_version,
         images,
         f"{len(images)} images given at export, of {len(patients)} patients",
+        images,
         Patients(training=(), validation=patients),
         Story(about=own.about),
     )

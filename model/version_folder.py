@@ -1,4 +1,4 @@
-"""Write a version that can serve: ONNX graph, calibration, operating points, figures, card."""
+"""Write a version that can serve: ONNX graph, input gate, calibration, operating points, figures, card."""
 
 import shutil
 import tempfile
@@ -11,12 +11,24 @@ import numpy as np
 
 from domain.errors import ConfigurationInvalid
 from model.calibrate import choose_operating_points, fit_calibration
-from model.card import ONNX_FILE, PATIENTS_FILE, Conversion, ModelCard, Patients, check_version, sha256, write_card
+from model.card import (
+    GATE_FILE,
+    ONNX_FILE,
+    PATIENTS_FILE,
+    Conversion,
+    ModelCard,
+    Patients,
+    check_version,
+    sha256,
+    write_card,
+)
 from model.card_story import Story
-from model.classifier import Classifier
+from model.classifier import OnnxNetwork
 from model.convert import Exported, convert
 from model.dataset import LabelledImage, load_tensors
 from model.evaluate import evaluate
+from model.gate_version import features_of_network, fit_for_version
+from model.gated_classifier import GatedClassifier
 from model.measure import Labels
 
 #: Triage would rather raise a normal study than leave a pneumonia waiting.
@@ -36,6 +48,8 @@ class VersionSource:
     validation: Sequence[LabelledImage]
     #: Those, in words.
     data_set: str
+    #: Chests that the input gate is fitted on.
+    chests: Sequence[LabelledImage]
     patients: Patients
     story: Story
 
@@ -56,7 +70,8 @@ def write_version(source: VersionSource, weights_root: Path, version: str) -> Mo
     with tempfile.TemporaryDirectory(dir=weights_root, prefix=".export-") as scratch:
         building = Path(scratch) / version
         building.mkdir()
-        card = _card(version, source, exported, labels.astype(np.int64), _write_files(building, exported, source))
+        files = _write_files(building, exported, source)
+        card = _card(version, source, exported, labels.astype(np.int64), files)
         card = _measured(card, building, source)
         building.rename(folder)
     return card
@@ -67,7 +82,9 @@ def _write_files(folder: Path, exported: Exported, source: VersionSource) -> dic
     (folder / ONNX_FILE).write_bytes(exported.graph)
     shutil.copyfile(source.keras_file, folder / source.keras_name)
     (folder / PATIENTS_FILE).write_text(source.patients.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    return {name: sha256((folder / name).read_bytes()) for name in (ONNX_FILE, source.keras_name, PATIENTS_FILE)}
+    features_of = features_of_network(OnnxNetwork.from_bytes(exported.graph), source.preprocess_version)
+    (folder / GATE_FILE).write_bytes(fit_for_version(features_of, source.chests).to_bytes())
+    return {file.name: sha256(file.read_bytes()) for file in sorted(folder.iterdir())}
 
 
 def _card(version: str, source: VersionSource, exported: Exported, truth: Labels, files: dict[str, str]) -> ModelCard:
@@ -98,8 +115,8 @@ def _card(version: str, source: VersionSource, exported: Exported, truth: Labels
 def _measured(card: ModelCard, folder: Path, source: VersionSource) -> ModelCard:
     """Write the card, evaluate the version as it will serve, and write the card again with the figures."""
     write_card(folder, card)
-    classifier = Classifier.load(folder.parent, card.version)
-    figures = evaluate(classifier, source.validation, data_set=source.data_set).figures
+    serving = GatedClassifier.load(folder.parent, card.version)
+    figures = evaluate(serving, source.validation, data_set=source.data_set).figures
     measured = card.model_copy(update={"figures": (figures,)})
     write_card(folder, measured)
     return measured

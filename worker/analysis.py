@@ -130,5 +130,6 @@ def _shadow_result(reading: Reading, new: NewResult, version: str | None) -> New
         assessment=reading.shadow.assessment,
         probability=reading.shadow.probability,
         operating_point=reading.shadow.operating_point,
+        refusal=reading.shadow.refusal,
         reading_priority=reading_priority(reading.shadow.assessment, reading.ordered_priorities),
     )

@@ -10,7 +10,8 @@ from db import model_roles
 from db.model_roles import Role
 from db.session import Engine
 from domain.errors import ConfigurationInvalid
-from model.classifier import Classifier, packaged_weights
+from model.classifier import packaged_weights
+from model.gated_classifier import GatedClassifier
 from model.versions import DEFAULT_VERSION
 from worker.pipeline import Pipeline
 from worker.reader import Reader
@@ -26,9 +27,11 @@ def weights_root(settings: Settings) -> Path:
 class ModelVersions:
     """Gives the pipeline of the versions that the settings or the database name now."""
 
-    def __init__(self, settings: Settings, roles: Callable[[], dict[Role, str]], *, keeps_images: bool = False) -> None:
+    def __init__(
+        self, settings: Settings, roles: Callable[[], dict[Role, str]], *, keeps_heat_maps: bool = False
+    ) -> None:
         """`roles` gives what was chosen by command; it may raise StoreUnavailable."""
-        self._keeps_images = keeps_images
+        self._keeps_heat_maps = keeps_heat_maps
         self._settings = settings
         self._roles = roles
         self._loaded: tuple[str, str | None] | None = None
@@ -40,9 +43,9 @@ class ModelVersions:
         return cls(settings, lambda: model_roles.versions_by_role(engine))
 
     @classmethod
-    def offline(cls, settings: Settings, *, keeps_images: bool = False) -> "ModelVersions":
+    def offline(cls, settings: Settings, *, keeps_heat_maps: bool = False) -> "ModelVersions":
         """Take the configured or the default version, and no shadow."""
-        return cls(settings, dict, keeps_images=keeps_images)
+        return cls(settings, dict, keeps_heat_maps=keeps_heat_maps)
 
     def active_version(self) -> str:
         """Name the version that reads: the configured, the chosen, or the default one."""
@@ -62,13 +65,13 @@ class ModelVersions:
             self.reader(active),
             self._shadow(shadow) if shadow and shadow != active else None,
             refuse_outside_population=self._settings.analysis.refuse_outside_population,
-            keeps_images=self._keeps_images,
+            keeps_heat_maps=self._keeps_heat_maps,
         )
 
     def reader(self, version: str) -> Reader:
         """Load one version at the configured operating point, or its card's own. Raises ConfigurationInvalid."""
-        classifier = Classifier.load(weights_root(self._settings), version)
-        return Reader(classifier, classifier.card.operating_point(self._settings.model.operating_point or None))
+        model = GatedClassifier.load(weights_root(self._settings), version)
+        return Reader(model, model.card.operating_point(self._settings.model.operating_point or None))
 
     def _shadow(self, version: str) -> Reader | None:
         """Load the shadow; one that cannot be loaded must not keep the active one from reading."""

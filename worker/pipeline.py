@@ -12,6 +12,8 @@ from dicom_gateway.header import image_header, ordered_priority, read_header
 from domain.errors import InstanceInvalid, NotAnalysable
 from domain.finding import Assessment, OperatingPoint, Refusal, RefusalCode
 from domain.study import ImageHeader, choose_frontal
+from model.gate_statistics import UPRIGHT
+from model.gated_classifier import ImageReading
 from model.image_file import read_image
 from worker.reader import Reader
 
@@ -42,8 +44,8 @@ class Reading:
     ordered_priorities: tuple[str, ...] = ()
     #: What the shadow version says of the same image, if one runs.
     shadow: "Reading | None" = None
-    #: The display image that was scored, (H, W) float32 in [0, 1]; kept only by a pipeline that explains.
-    image: npt.NDArray[np.float32] | None = None
+    #: What was scored, and where the suspicion comes from; kept only by a pipeline that explains.
+    explained: ImageReading | None = None
     #: What was decided on the way to the display image, and why other images were passed over.
     notes: tuple[str, ...] = ()
 
@@ -52,13 +54,13 @@ class Pipeline:
     """The way of one study through the network; holds no state between studies."""
 
     def __init__(
-        self, active: Reader, shadow: Reader | None, *, refuse_outside_population: bool, keeps_images: bool = False
+        self, active: Reader, shadow: Reader | None, *, refuse_outside_population: bool, keeps_heat_maps: bool = False
     ) -> None:
-        """`keeps_images` puts the display image into each reading, for heat maps."""
+        """`keeps_heat_maps` puts image and heat map into each reading."""
         self._active = active
         self._shadow = shadow
         self._refuse_outside_population = refuse_outside_population
-        self._keeps_images = keeps_images
+        self._keeps_heat_maps = keeps_heat_maps
 
     @property
     def version(self) -> str:
@@ -72,7 +74,7 @@ class Pipeline:
 
     def warm_up(self) -> None:
         """Run the network once, so that the first study does not wait for its loading."""
-        self._active.probability(np.linspace(0.0, 1.0, 256 * 256, dtype=np.float32).reshape(256, 256))
+        self._active.model.warm_up()
 
     def read_study(self, images: Sequence[StoredImage], damaged: Sequence[str] = ()) -> Reading:
         """Read one study; `damaged` are the SOP Instance UIDs whose files are missing or altered.
@@ -117,30 +119,43 @@ class Pipeline:
     def _score(self, header: ImageHeader, path: Path) -> Reading:
         self._check_population(header)
         image = image_from_file(path)
+        reading = self._read_active(image.pixels)
         return replace(
-            self._read_active(image.pixels),
+            reading,
             analysed_sop_instance_uid=header.sop_instance_uid,
-            shadow=_read(self._shadow, image.pixels) if self._shadow else None,
-            notes=tuple(image.notes),
+            shadow=self._read_shadow(image.pixels),
+            notes=tuple(image.notes) + reading.notes,
         )
 
     def _read_active(self, image: npt.NDArray[np.float32]) -> Reading:
-        reading = _read(self._active, image)
-        return replace(reading, image=image) if self._keeps_images else reading
+        """Read an image; raises NotAnalysable when it is none of a frontal chest."""
+        answer, point = self._active.model.read(image), self._active.operating_point
+        return Reading(
+            point.assess(answer.probability),
+            probability=answer.probability,
+            operating_point=point,
+            explained=answer if self._keeps_heat_maps else None,
+            notes=() if answer.turn == UPRIGHT else (f"put right before it was read: turned {answer.turn}",),
+        )
+
+    def _read_shadow(self, image: npt.NDArray[np.float32]) -> Reading | None:
+        """Read the same image by the shadow, whose refusal is an answer like any other."""
+        if self._shadow is None:
+            return None
+        try:
+            probability, point = self._shadow.model.read(image).probability, self._shadow.operating_point
+        except NotAnalysable as refused:
+            return Reading(Assessment.UNDETERMINED, refusal=Refusal(refused.code, refused.detail))
+        return Reading(point.assess(probability), probability=probability, operating_point=point)
 
     def _check_population(self, header: ImageHeader) -> None:
         age = header.patient_age_years
-        population = self._active.classifier.card.population
+        population = self._active.model.card.population
         if age is None or not self._refuse_outside_population:
             return
         if not population.age_years_min <= int(age) <= population.age_years_max:
             limits = f"{population.age_years_min} to {population.age_years_max} years"
             raise NotAnalysable(RefusalCode.OUTSIDE_POPULATION, f"the network was made for {limits} of age")
-
-
-def _read(reader: Reader, image: npt.NDArray[np.float32]) -> Reading:
-    probability, point = reader.probability(image), reader.operating_point
-    return Reading(point.assess(probability), probability=probability, operating_point=point)
 
 
 def _read_headers(

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,9 @@ import pytest
 
 from model.classifier import Classifier, packaged_weights
 from model.dataset import LabelledImage
+from model.gated_classifier import GatedClassifier
 from model.image_file import read_image
+from model.input_gate import InputGate
 from model.preprocess import preprocess
 
 SAMPLES = Path(__file__).resolve().parents[3] / "samples"
@@ -15,9 +18,15 @@ SHIPPED = "robust-1"
 
 
 @pytest.fixture(scope="session")
-def classifier() -> Classifier:
-    """Load the shipped version once."""
-    return Classifier.load(packaged_weights(), SHIPPED)
+def serving() -> GatedClassifier:
+    """Load the shipped version once, with its gate."""
+    return GatedClassifier.load(packaged_weights(), SHIPPED)
+
+
+@pytest.fixture(scope="session")
+def classifier(serving: GatedClassifier) -> Classifier:
+    """Give the shipped version without its gate."""
+    return serving.classifier
 
 
 @pytest.fixture(scope="session")
@@ -40,3 +49,16 @@ def sample_tensors(samples: list[LabelledImage], classifier: Classifier) -> npt.
 def rng() -> np.random.Generator:
     """Give a generator that starts alike in each test."""
     return np.random.default_rng(7)
+
+
+@pytest.fixture
+def open_gate(serving: GatedClassifier, monkeypatch: pytest.MonkeyPatch) -> InputGate:
+    """Export versions with a gate that admits everything: fitting one takes minutes, and tiny images are no chests."""
+    parameters = serving.gate.parameters
+    opened = replace(
+        parameters,
+        output_weights=np.zeros_like(parameters.output_weights),
+        limits=np.array([-1e9, 1e9, 1e9, 1e9, 1e9], np.float32),
+    )
+    monkeypatch.setattr("model.version_folder.fit_for_version", lambda *_: InputGate(opened))
+    return InputGate(opened)

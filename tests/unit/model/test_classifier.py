@@ -137,7 +137,7 @@ def _graph(shape: list[int | str], outputs: dict[str, list[int | str]] = _SHAPES
         (_graph([1, 150, 150, 1]), "any N"),
         (_graph(["N", 150, 150, 1], {"score": ["N", 1]}), "score"),
         (_graph(["N", 150, 150, 1], {name: _SHAPES[name] for name in ("logit", "probability")}), "export it again"),
-        (_graph(["N", 150, 150, 1], _SHAPES | {"features": ["N", 64]}), "64"),
+        (_graph(["N", 150, 150, 1], _SHAPES | {"features": ["N", 8, 8]}), "features"),
         (_graph(["N", 150, 150, 1], _SHAPES | {"heat_map": ["N", 10, 10]}), "10, 10"),
     ],
 )

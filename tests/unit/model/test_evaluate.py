@@ -7,9 +7,9 @@ from PIL import Image
 
 from domain.errors import ConfigurationInvalid
 from domain.finding import RefusalCode
-from model.classifier import Classifier
 from model.dataset import LabelledImage
 from model.evaluate import evaluate
+from model.gated_classifier import GatedClassifier
 
 
 @pytest.fixture
@@ -20,29 +20,29 @@ def flat(tmp_path: Path) -> LabelledImage:
 
 
 def test_refused_images_are_counted_and_not_guessed(
-    classifier: Classifier, samples: list[LabelledImage], flat: LabelledImage
+    serving: GatedClassifier, samples: list[LabelledImage], flat: LabelledImage
 ) -> None:
     """A flat image among samples is refused by code, and no figure holds it."""
-    evaluation = evaluate(classifier, [samples[0], flat, samples[-1]], data_set="three")
+    evaluation = evaluate(serving, [samples[0], flat, samples[-1]], data_set="three")
     assert evaluation.figures.n == 2
     assert evaluation.figures.refused == 1
     assert evaluation.refusals == {RefusalCode.FLAT_IMAGE: 1}
 
 
 def test_evaluation_takes_the_live_path(
-    classifier: Classifier, samples: list[LabelledImage], sample_tensors: npt.NDArray[np.float32]
+    serving: GatedClassifier, samples: list[LabelledImage], sample_tensors: npt.NDArray[np.float32]
 ) -> None:
     """Each image's probability is the classifier's own, and the counts at each operating point follow from it."""
-    evaluation = evaluate(classifier, samples, data_set="samples")
+    evaluation = evaluate(serving, samples, data_set="samples")
     probabilities = [scored.probability for scored in evaluation.scored]
-    np.testing.assert_allclose(probabilities, classifier.predict(sample_tensors), atol=1e-6)
+    np.testing.assert_allclose(probabilities, serving.classifier.predict(sample_tensors), atol=1e-6)
     labels = np.array([sample.label for sample in samples])
-    for point in classifier.card.operating_points:
+    for point in serving.card.operating_points:
         called = np.array(probabilities) >= point.threshold
         assert evaluation.figures.operating_points[point.name].confusion.tp == int((called & (labels == 1)).sum())
 
 
-def test_nothing_scored_is_an_error(classifier: Classifier, flat: LabelledImage) -> None:
+def test_nothing_scored_is_an_error(serving: GatedClassifier, flat: LabelledImage) -> None:
     """Figures of nothing are not invented."""
     with pytest.raises(ConfigurationInvalid, match="all refused"):
-        evaluate(classifier, [flat], data_set="flat")
+        evaluate(serving, [flat], data_set="flat")

@@ -117,3 +117,13 @@ def test_missing_train_extra_says_what_to_install(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=SAMPLES.parent)
     assert SHIPPED in done.stdout
     assert "make venv-train" in done.stdout
+
+
+def test_gate_judges_chests_and_what_is_none(folder: Path) -> None:
+    """`gate --json` counts the samples as admitted, and drawn negatives and turned chests not as they stand."""
+    told = json.loads(_run("gate", "--data", str(folder), "--every", "6", "--negatives", "1", "--json"))
+    assert told["chests"]["as they are"]["count"] == 12
+    assert told["chests"]["as they are"]["admitted"] == 1.0
+    assert sum(row["refused"] for row in told["no chest"].values()) >= len(told["no chest"]) - 2
+    assert all(row["admitted"] == 0.0 for row in told["every 6th chest, stored with"].values())
+    assert "refused" in _run("gate", "--data", str(folder), "--every", "12", "--negatives", "1")

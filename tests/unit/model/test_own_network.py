@@ -60,6 +60,7 @@ def _export(weights: Path, *words: object) -> object:
     return CliRunner().invoke(app, [str(word) for word in command], catch_exceptions=False)
 
 
+@pytest.mark.usefixtures("open_gate")
 def test_an_own_network_becomes_a_version_that_serves(own: Path, about: Path, data: Path, tmp_path: Path) -> None:
     """It is calibrated and measured on the images given, its card says who made it, and it reads an image."""
     _export(tmp_path / "weights", "--keras", own, "--about", about, "--data", data)

@@ -11,10 +11,12 @@ import pytest
 
 from domain.errors import ConfigurationInvalid
 from model.card import KERAS_FILE, ONNX_FILE, read_patients
-from model.classifier import Classifier, OnnxNetwork, packaged_weights
+from model.classifier import OnnxNetwork, packaged_weights
 from model.convert import convert
 from model.dataset import Split, discover, load_tensors, split_by_patient
 from model.export import export_run
+from model.gated_classifier import GatedClassifier
+from model.input_gate import InputGate
 from model.network import build_network
 from model.onnx_export import to_onnx
 from model.preprocess import AREA
@@ -126,11 +128,14 @@ def exportable(run: RunFolder, split: Split, tmp_path: Path) -> RunFolder:
     return copy
 
 
-def test_export_makes_a_version_that_serves(exportable: RunFolder, data: Path, split: Split, tmp_path: Path) -> None:
-    """The written version loads, knows its patients, and its figures are those of its validation images."""
+def test_export_makes_a_version_that_serves(
+    exportable: RunFolder, data: Path, split: Split, tmp_path: Path, open_gate: InputGate
+) -> None:
+    """The written version loads with its gate, knows its patients, and its figures are of its validation images."""
     card = export_run(exportable, discover(data), tmp_path / "weights", "tiny-1")
-    classifier = Classifier.load(tmp_path / "weights", "tiny-1")
-    assert classifier.card == card
+    serving = GatedClassifier.load(tmp_path / "weights", "tiny-1")
+    assert serving.card == card
+    assert serving.gate.to_bytes() == open_gate.to_bytes()
     assert card.figures[0].n == len(split.validation)
     assert card.figures[0].roc_auc == 1.0
     patients = read_patients(tmp_path / "weights" / "tiny-1", card)

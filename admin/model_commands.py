@@ -1,19 +1,14 @@
 """`cxr-triage model`: train, export, evaluate and show versions of the network."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.progress import Progress as ProgressBar
 from rich.table import Table
 
-from admin import gate_command, model_export_command, model_version_commands
+from admin import gate_command, model_crossval_command, model_export_command, model_version_commands
 from admin.model_options import (
     DataOption,
     JsonOption,
@@ -25,6 +20,16 @@ from admin.model_options import (
     weights_root,
 )
 from admin.model_tables import cell, curve_table, print_card, print_evaluation
+from admin.training_options import (
+    DEFAULT_SEED,
+    SAMPLES,
+    VALIDATION_SHARE,
+    EpochsOption,
+    ExcludeOption,
+    RecipeOption,
+    SeedOption,
+    training_progress,
+)
 from model.card import ModelCard, check_version, read_card
 from model.classifier import Classifier, available_versions
 from model.dataset import (
@@ -34,21 +39,17 @@ from model.dataset import (
 )
 from model.gated_classifier import GatedClassifier
 from model.recipe import find_recipe
-from model.run_folder import EpochRecord, RunFolder
-from model.train_progress import Progress
+from model.run_folder import RunFolder
 from model.validation import HoldOut, hold_out
 
 if TYPE_CHECKING:
     from model.evaluate import Evaluation
 
-#: Keeps whole patients out of training and validation: those whose X-rays the demonstration shows.
-_SAMPLES = Path(__file__).resolve().parents[1] / "samples" / "samples.json"
-_DEFAULT_SEED = 20190
-_VALIDATION_SHARE = 0.1
-
 app = typer.Typer(help="Train, export, evaluate and choose versions of the network.", no_args_is_help=True)
 app.command("export")(model_export_command.export)
 app.command("gate")(gate_command.gate)
+app.command("holdout")(model_crossval_command.holdout)
+app.command("crossval")(model_crossval_command.crossval)
 app.command("activate")(model_version_commands.activate)
 app.command("shadow")(model_version_commands.shadow)
 app.command("compare-live")(model_version_commands.compare_live)
@@ -58,30 +59,26 @@ app.command("compare-live")(model_version_commands.compare_live)
 def train(
     data: DataOption,
     run_dir: RunOption,
-    recipe: Annotated[str, typer.Option(help="Training recipe.")] = "paper",
-    epochs: Annotated[int | None, typer.Option(min=1, help="Epochs [default: the recipe's].")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the split, the start weights and the augmentation.")] = (
-        _DEFAULT_SEED
-    ),
+    recipe: RecipeOption = "paper",
+    epochs: EpochsOption = None,
+    seed: SeedOption = DEFAULT_SEED,
     validate_on: Annotated[HoldOut, typer.Option("--hold-out", help="What to validate on.")] = HoldOut.PATIENTS,
     resume: Annotated[bool, typer.Option(help="Go on with a run that was cut, or start it anew.")] = True,
-    exclude_patients_of: Annotated[
-        Path, typer.Option(help="A samples.json whose patients are in neither training nor validation.")
-    ] = _SAMPLES,
+    exclude_patients_of: ExcludeOption = SAMPLES,
 ) -> None:
     """Train the network by a recipe; a run that was cut goes on after its last whole epoch."""
     with train_extra():
         from model import train as training  # noqa: PLC0415 - imports TensorFlow
     chosen, run = find_recipe(recipe), RunFolder(run_dir)
     excluded = patients_of_samples(exclude_patients_of)
-    split = hold_out(discover(data), validate_on, seed=seed, share=_VALIDATION_SHARE, excluded=excluded)
+    split = hold_out(discover(data), validate_on, seed=seed, share=VALIDATION_SHARE, excluded=excluded)
     last = chosen.epochs if epochs is None else epochs
     description = training.describe_run(
         split,
         chosen,
         seed=seed,
         epochs=last,
-        share=_VALIDATION_SHARE,
+        share=VALIDATION_SHARE,
         excluded=excluded,
         hold_out=validate_on.value,
     )
@@ -89,7 +86,7 @@ def train(
         run.clear()
     console = Console(stderr=True)
     console.print(f"{len(split.training)} images to train on, {len(split.validation)} to validate on, in {run_dir}")
-    with _progress(console, description.epochs) as progress:
+    with training_progress(console, description.epochs) as progress:
         training.train(split, chosen, run, description, progress)
     console.print(curve_table(run.read_history()))
 
@@ -182,32 +179,6 @@ def card(
         typer.echo(read.model_dump_json(indent=1))
         return
     print_card(Console(), read)
-
-
-@contextmanager
-def _progress(console: Console, epochs: int) -> Iterator[Progress]:
-    """Show a bar for the epoch and a line after each."""
-    bar = ProgressBar(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=console,
-    )
-    with bar:
-        task = bar.add_task("reading images", total=None)
-
-        def on_step(epoch: int, step: int, steps: int) -> None:
-            bar.update(task, description=f"epoch {epoch}/{epochs}", completed=step, total=steps)
-
-        def on_epoch(record: EpochRecord) -> None:
-            console.print(
-                f"epoch {record.epoch}: loss {record.loss:.3f}, validation loss {record.val_loss:.3f}, "
-                f"accuracy {record.val_accuracy:.3f}, ROC AUC {record.val_auc:.3f}, {record.seconds:.0f} s"
-            )
-
-        yield Progress(on_step, on_epoch)
 
 
 def _summary(card: ModelCard) -> dict[str, Any]:

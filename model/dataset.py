@@ -36,10 +36,12 @@ class LabelledImage:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Training and validation images; no patient is in both."""
+    """Images by use; no patient has two."""
 
     training: tuple[LabelledImage, ...]
     validation: tuple[LabelledImage, ...]
+    #: Where validation is not for choosing thresholds on; empty where it is.
+    calibration: tuple[LabelledImage, ...] = ()
 
 
 def patient_of(file_name: str) -> str:

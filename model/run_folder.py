@@ -52,6 +52,8 @@ class RunDescription(BaseModel):
     validation_images: int
     training_patients: tuple[str, ...]
     validation_patients: tuple[str, ...]
+    #: Kept out of training to calibrate on, where validation is not for that.
+    calibration_patients: tuple[str, ...] = ()
     preprocess_version: str
     tensorflow_version: str
     keras_version: str

@@ -36,6 +36,7 @@ def describe_run(
         validation_images=len(split.validation),
         training_patients=_patients(split.training),
         validation_patients=_patients(split.validation),
+        calibration_patients=_patients(split.calibration),
         preprocess_version=recipe.preprocess_version,
         tensorflow_version=tf.__version__,
         keras_version=keras.__version__,

@@ -31,14 +31,22 @@ class HoldOut(StrEnum):
 def hold_out(
     images: Sequence[LabelledImage], kind: HoldOut, *, seed: int, share: float, excluded: Collection[str]
 ) -> Split:
-    """Split the images of all but the excluded patients; `seed` and `share` are of HoldOut.PATIENTS.
+    """Split the images of all but the excluded patients.
 
-    Raises ConfigurationInvalid as the splits do.
+    `seed` and `share` say which patients are drawn at random: for validation, or beside a block for calibration,
+    because what is chosen on a block says nothing about it. Raises ConfigurationInvalid as the splits do.
     """
     if kind is HoldOut.PATIENTS:
         return split_by_patient(images, seed=seed, share=share, excluded=excluded)
     kept = [image for image in images if image.patient not in excluded]
-    return split_by_block(kept, *(LOWEST_BLOCK if kind is HoldOut.LOWEST_BLOCK else MIDDLE_BLOCK))
+    block = split_by_block(kept, *(LOWEST_BLOCK if kind is HoldOut.LOWEST_BLOCK else MIDDLE_BLOCK))
+    return with_calibration(block, seed=seed, share=share)
+
+
+def with_calibration(split: Split, *, seed: int, share: float) -> Split:
+    """Take a share of each class, whole patients at random, out of training and keep it for calibration."""
+    inner = split_by_patient(split.training, seed=seed, share=share)
+    return Split(training=inner.training, validation=split.validation, calibration=inner.validation)
 
 
 def split_by_block(images: Sequence[LabelledImage], start: float, stop: float) -> Split:

@@ -1,0 +1,46 @@
+"""Figures of a run whose validation was for nothing but measuring: thresholds come from other patients."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from domain.errors import ConfigurationInvalid
+from model.calibrate import choose_operating_points, fit_calibration
+from model.classifier import OnnxNetwork
+from model.dataset import LabelledImage, load_tensors, of_patients
+from model.figures import Figures
+from model.measure import measure
+from model.network import build_network
+from model.onnx_export import to_onnx
+from model.run_folder import RunFolder
+
+
+def measure_run(run: RunFolder, images: Sequence[LabelledImage]) -> Figures:
+    """Measure a finished run's best weights, by ONNX Runtime and the live preprocessing, on its validation images.
+
+    Calibration and operating points are fitted on patients that are neither in training nor in validation.
+    ConfigurationInvalid when the run is not finished, has no such patients, or the data lack them.
+    """
+    description, history = run.read_description(), run.read_history()
+    if len(history) < description.epochs or not run.best_weights.exists():
+        raise ConfigurationInvalid(f"{run.path} ended after {len(history)} of {description.epochs} epochs: resume it")
+    if not description.calibration_patients:
+        raise ConfigurationInvalid(f"{run.path} kept no patients to calibrate on: `model export` measures such a run")
+    network = build_network()
+    network.load_weights(run.best_weights)
+    served = OnnxNetwork.from_bytes(to_onnx(network))
+    calibrating = of_patients(images, set(description.calibration_patients))
+    tensors, labels = load_tensors(calibrating, description.preprocess_version)
+    truth, logits = labels.astype(np.int64), served.logits(tensors)
+    chosen_on = f"{len(calibrating)} images of {len(description.calibration_patients)} other patients"
+    calibration = fit_calibration(truth, logits, measured_on=chosen_on)
+    points = choose_operating_points(truth, calibration.apply(logits), measured_on=chosen_on)
+    measured = of_patients(images, set(description.validation_patients))
+    tensors, labels = load_tensors(measured, description.preprocess_version)
+    return measure(
+        labels.astype(np.int64),
+        calibration.apply(served.logits(tensors)),
+        data_set=f"{description.hold_out}: {len(measured)} images of {len(description.validation_patients)} patients; "
+        f"calibrated on {chosen_on}",
+        operating_points=points,
+    )

@@ -102,6 +102,9 @@ def evaluate(
     perturbations: Annotated[
         bool, typer.Option("--perturbations", help="Also: how far the answers move when images are changed.")
     ] = False,
+    cues: Annotated[
+        bool, typer.Option("--cues", help="Also: whether the logit follows sharpness, contrast, aspect ratio, stretch.")
+    ] = False,
     weights: WeightsOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -117,6 +120,8 @@ def evaluate(
         answer = _figures_of(classifier, evaluation)
         if perturbations:
             answer["perturbations"] = _perturbations_of(classifier, evaluation)
+        if cues:
+            answer["cues"] = _cues_of(classifier, evaluation)
         if deletion:
             answer["deletion_test"] = _deletion_of(classifier, images)
     if as_json:
@@ -144,6 +149,12 @@ def _perturbations_of(classifier: Classifier, evaluation: "Evaluation") -> list[
     from model.perturb import perturbation_rows  # noqa: PLC0415 - imports SciPy
 
     return [asdict(row) for row in perturbation_rows(classifier, evaluation)]
+
+
+def _cues_of(classifier: Classifier, evaluation: "Evaluation") -> list[dict[str, Any]]:
+    from model.cues import cue_rows  # noqa: PLC0415 - imports SciPy
+
+    return [asdict(row) for row in cue_rows(classifier, [entry.image for entry in evaluation.scored])]
 
 
 def _deletion_of(classifier: Classifier, images: list[LabelledImage]) -> dict[str, Any]:

@@ -20,6 +20,8 @@ def print_evaluation(figures: Figures, answer: dict[str, Any]) -> None:
         print_table((name, "95 % interval, by patient"), rows)
     if "perturbations" in answer:
         print_perturbations(answer["perturbations"])
+    if "cues" in answer:
+        print_cues(answer["cues"])
     if "deletion_test" in answer:
         print_table(("deletion test", "is"), list(answer["deletion_test"].items()))
 
@@ -44,6 +46,28 @@ def print_perturbations(rows: list[dict[str, Any]]) -> None:
             row["mean_change"],
         )
         for row in rows
+    ]
+    print_table(columns, shown)
+
+
+def print_cues(rows: list[dict[str, Any]]) -> None:
+    """Print how far the logit follows what has nothing to do with disease."""
+    print_table(
+        ("cue", "ROC AUC of the cue alone", "Spearman with the logit: normals", "pneumonias"),
+        [(row["cue"], row["cue_auc"], row["normals"], row["pneumonias"]) for row in rows],
+    )
+    columns = (
+        "both classes alike in",
+        "images a class",
+        "ROC AUC of the cue",
+        "of the network",
+        "recall",
+        "specificity",
+    )
+    matched = [(row["cue"], row["matched"]) for row in rows if row["matched"]]
+    shown = [
+        (cue, m["normals"], m["cue_auc"], m["network_auc"], m["rates"].recall, m["rates"].specificity)
+        for cue, m in matched
     ]
     print_table(columns, shown)
 

@@ -117,7 +117,7 @@ def _contrast(image: GreyImage, factor: float) -> GreyImage:
     return changed
 
 
-def _widen(image: GreyImage, factor: float) -> GreyImage:
+def widen(image: GreyImage, factor: float) -> GreyImage:
     """Stretch what is seen: a wider body fills and leaves the frame, a narrower one has its edges repeated beside it.
 
     A change of the width in pixels alone would change nothing: preprocessing squashes every image to a square.
@@ -154,7 +154,7 @@ PERTURBATIONS = (
     Perturbation("sharpening", _sharpen),
     *(Perturbation(f"gamma {exponent}", partial(_gamma, exponent=exponent)) for exponent in (0.7, 1.4)),
     *(Perturbation(f"contrast {factor}", partial(_contrast, factor=factor)) for factor in (0.7, 1.3)),
-    *(Perturbation(f"width x {factor}", partial(_widen, factor=factor)) for factor in (0.8, 1.25)),
+    *(Perturbation(f"width x {factor}", partial(widen, factor=factor)) for factor in (0.8, 1.25)),
     Perturbation("5 % of each border cropped", _crop),
     Perturbation("5 % black border added", _add_black_border),
     *(Perturbation(f"rotated by {degrees:+g} degrees", partial(_rotate, degrees=degrees)) for degrees in (5.0, -5.0)),

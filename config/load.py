@@ -9,7 +9,8 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, TomlConfigSettingsSource
 
-from config.settings import DELIMITER, PREFIX, DestinationSettings, Settings
+from config.destinations import DestinationSettings
+from config.settings import DELIMITER, PREFIX, Settings
 from domain.errors import ConfigurationInvalid
 
 DEFAULTS_FILE = Path(__file__).with_name("default.toml")

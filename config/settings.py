@@ -4,8 +4,6 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     IPvAnyNetwork,
     PositiveFloat,
@@ -16,21 +14,18 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from config.destinations import DestinationSettings
+from config.section import AeTitle, Section
+
 #: CXR_SECTION__KEY is the environment twin of section.key.
 PREFIX = "CXR_"
 DELIMITER = "__"
 
-#: VR AE (PS3.5 Table 6.2-1): up to 16 characters, no backslash or control character, no outer spaces.
-AeTitle = Annotated[str, Field(min_length=1, max_length=16, pattern=r"^[!-\[\]-~]([ -\[\]-~]*[!-\[\]-~])?$")]
 #: TCP port; 0 takes any free one.
 ListenPort = Annotated[int, Field(ge=0, le=65535)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ServiceSettings(_Section):
+class ServiceSettings(Section):
     """Where the service keeps things, and how it logs."""
 
     data_dir: Path
@@ -43,7 +38,7 @@ class ServiceSettings(_Section):
         return value.expanduser().absolute()
 
 
-class ListenerSettings(_Section):
+class ListenerSettings(Section):
     """The Storage SCP."""
 
     host: str
@@ -59,7 +54,7 @@ class ListenerSettings(_Section):
     maximum_object_megabytes: PositiveInt
 
 
-class ReadinessSettings(_Section):
+class ReadinessSettings(Section):
     """When a study counts as complete, and how often that is looked at."""
 
     study_quiet_seconds: PositiveFloat
@@ -68,20 +63,20 @@ class ReadinessSettings(_Section):
     requeue_seconds: PositiveFloat
 
 
-class DatabaseSettings(_Section):
+class DatabaseSettings(Section):
     """The database; its URL may hold a password."""
 
     url: SecretStr
 
 
-class BrokerSettings(_Section):
+class BrokerSettings(Section):
     """Celery's broker; its URL may hold a password."""
 
     url: SecretStr
     visibility_timeout_seconds: PositiveInt
 
 
-class _TaskLimits(_Section):
+class _TaskLimits(Section):
     soft_time_limit_seconds: PositiveInt
     hard_time_limit_seconds: PositiveInt
 
@@ -107,7 +102,7 @@ class AnalysisSettings(_TaskLimits):
     refuse_outside_population: bool
 
 
-class ModelSettings(_Section):
+class ModelSettings(Section):
     """Which network reads, and at which operating point."""
 
     weights_dir: str
@@ -123,17 +118,6 @@ class DeliverySettings(_TaskLimits):
     first_retry_seconds: PositiveFloat
     longest_retry_seconds: PositiveFloat
     max_attempts: PositiveInt
-
-
-class DestinationSettings(_Section):
-    """One PACS that reports go to."""
-
-    name: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.-]+$")]
-    ae_title: AeTitle
-    host: Annotated[str, Field(min_length=1)]
-    port: Annotated[int, Field(ge=1, le=65535)]
-    connect_timeout_seconds: PositiveFloat = 10.0
-    response_timeout_seconds: PositiveFloat = 60.0
 
 
 class Settings(BaseSettings):

@@ -4,7 +4,8 @@ from functools import cached_property
 
 from celery import Celery
 
-from config.settings import DestinationSettings, Settings
+from config.destinations import DestinationSettings
+from config.settings import Settings
 from db.session import Engine, make_engine
 from dicom_gateway.association_policy import AssociationPolicy
 from dicom_gateway.association_scu import Destination

@@ -9,6 +9,7 @@ from dicom_gateway.codes import FindingScheme
 from model.card import ModelCard, check_version, read_card
 from worker.analysis import StudyAnalysis
 from worker.bootstrap import Collaborators
+from worker.couriers import StorageCourier
 from worker.delivery import ReportDelivery
 from worker.model_versions import ModelVersions, weights_root
 from worker.reporting import ReportKeeper
@@ -38,7 +39,8 @@ class WorkCollaborators(Collaborators):
     def delivery(self) -> ReportDelivery:
         """What the task deliver_report does."""
         keeper = ReportKeeper(self.engine, self.store, self.card_of, FindingScheme[self.settings.model.finding_scheme])
-        return ReportDelivery(self.engine, keeper, self.destinations, self.settings.delivery)
+        couriers = {name: StorageCourier(keeper, destination) for name, destination in self.destinations.items()}
+        return ReportDelivery(self.engine, couriers, self.settings.delivery)
 
     def card_of(self, version: str) -> ModelCard:
         """Give the card of any installed version. Raises ConfigurationInvalid."""

@@ -1,4 +1,4 @@
-"""The task deliver_report: claim, build the report once, send, record. Safe to run twice."""
+"""The task deliver_report: claim, have it delivered, record. Safe to run twice."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -9,11 +9,9 @@ from config.settings import DeliverySettings
 from db import deliveries
 from db.deliveries import DeliveryClaim
 from db.session import Engine
-from dicom_gateway.association_scu import Destination
-from dicom_gateway.storage_scu import send_report
 from domain.errors import CxrTriageError, PeerBusy, Rejected, ReportRefused
 from worker.attempts import end_delivery
-from worker.reporting import ReportKeeper
+from worker.couriers import Courier
 
 _log = structlog.get_logger()
 
@@ -24,13 +22,12 @@ class ReportDelivery:
     def __init__(
         self,
         engine: Engine,
-        keeper: ReportKeeper,
-        destinations: Mapping[str, Destination],
+        couriers: Mapping[str, Courier],
         settings: DeliverySettings,
     ) -> None:
+        """`couriers` are the ways to the destinations, by the destination's name."""
         self._engine = engine
-        self._keeper = keeper
-        self._destinations = destinations
+        self._couriers = couriers
         self._settings = settings
 
     def run(self, delivery_id: int, task_id: str) -> None:
@@ -57,17 +54,16 @@ class ReportDelivery:
             end_delivery(self._engine, claim, self._settings, error, dimse_status=None)
 
     def _deliver(self, claim: DeliveryClaim) -> None:
-        destination = self._destinations.get(claim.destination)
-        if destination is None:
+        courier = self._couriers.get(claim.destination)
+        if courier is None:
             raise Rejected(f"destination {claim.destination} is not in the settings any more")
-        report = self._keeper.report_for(claim.result_id)
-        outcome = send_report(destination, report.content)
-        recorded = deliveries.finish(self._engine, claim, datetime.now(UTC), outcome.status)
+        receipt = courier.deliver(claim.result_id)
+        recorded = deliveries.finish(self._engine, claim, datetime.now(UTC), receipt.dimse_status)
         _log.info(
             "report_sent",
-            sop_instance_uid=report.sop_instance_uid,
+            sop_instance_uid=receipt.sop_instance_uid,
             destination=claim.destination,
-            dimse_status=f"0x{outcome.status:04X}",
+            dimse_status=f"0x{receipt.dimse_status:04X}",
             recorded=recorded,
         )
 

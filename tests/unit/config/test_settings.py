@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from config.destinations import DestinationSettings
 from config.load import DEFAULTS_FILE, known_keys, load_settings, variable_of
-from config.settings import DestinationSettings
 from domain.errors import ConfigurationInvalid
 
 

@@ -1,0 +1,18 @@
+"""Where reports go: one table of the settings file for each destination."""
+
+from typing import Annotated
+
+from pydantic import Field, PositiveFloat
+
+from config.section import AeTitle, Section
+
+
+class DestinationSettings(Section):
+    """One PACS that reports go to."""
+
+    name: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.-]+$")]
+    ae_title: AeTitle
+    host: Annotated[str, Field(min_length=1)]
+    port: Annotated[int, Field(ge=1, le=65535)]
+    connect_timeout_seconds: PositiveFloat = 10.0
+    response_timeout_seconds: PositiveFloat = 60.0

@@ -9,7 +9,7 @@ from pydicom import dcmread
 from admin.service_process import ServiceProcess
 from dicom_gateway.association_scu import Destination
 from dicom_gateway.storage_scu import send_files
-from tests.acceptance.conftest import wait_until
+from tests.acceptance.conftest import CommandLine, wait_until
 from tests.acceptance.xrays import write_xray
 from tests.interop.conftest import free_port, run_tool
 
@@ -58,10 +58,11 @@ def test_a_report_arrives_at_storescp(
     image = write_xray(tmp_path)
     (outcome,) = send_files(reporting_to("PACS", port), [image])
     assert outcome.is_stored
-    wait_until(lambda: len(list(folder.glob("SR*"))) == 1, "a report in storescp's folder")
-    report = dcmread(next(folder.glob("SR*")))
-    assert report.StudyInstanceUID == dcmread(image).StudyInstanceUID
-    assert "Suspected" in run_tool("dsrdump", next(folder.glob("SR*")))
+    command = CommandLine(tmp_path / "data")
+    wait_until(lambda: command.json("status")["deliveries"]["SENT"] == 1, "storescp's answer")
+    (report,) = folder.glob("SR*")
+    assert dcmread(report).StudyInstanceUID == dcmread(image).StudyInstanceUID
+    assert "Suspected" in run_tool("dsrdump", report)
 
 
 def test_a_report_is_found_in_dcmqrscp_by_query(

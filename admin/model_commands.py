@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -31,6 +32,7 @@ from admin.training_options import (
     training_progress,
 )
 from model.card import ModelCard, check_version, read_card
+from model.card_page import card_page
 from model.classifier import Classifier, available_versions
 from model.dataset import (
     LabelledImage,
@@ -105,6 +107,9 @@ def evaluate(
     cues: Annotated[
         bool, typer.Option("--cues", help="Also: whether the logit follows sharpness, contrast, aspect ratio, stretch.")
     ] = False,
+    plots: Annotated[
+        Path | None, typer.Option("--plots", metavar="FOLDER", help="Also: write curves, ROC, examples, ... as PNG.")
+    ] = None,
     weights: WeightsOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -124,6 +129,8 @@ def evaluate(
             answer["cues"] = _cues_of(classifier, evaluation)
         if deletion:
             answer["deletion_test"] = _deletion_of(classifier, images)
+        if plots is not None:
+            answer["plots"] = _plots_of(serving, evaluation, plots)
     if as_json:
         typer.echo(json.dumps(answer, indent=1, default=lambda rates: rates.model_dump()))
     else:
@@ -163,6 +170,12 @@ def _deletion_of(classifier: Classifier, images: list[LabelledImage]) -> dict[st
     return asdict(deletion_test(classifier, images))
 
 
+def _plots_of(serving: GatedClassifier, evaluation: "Evaluation", folder: Path) -> list[str]:
+    from model.plots import write_version_plots  # noqa: PLC0415 - imports matplotlib
+
+    return [str(path) for path in write_version_plots(folder, serving, evaluation)]
+
+
 @app.command("list")
 def list_versions(weights: WeightsOption = None, as_json: JsonOption = False) -> None:
     """List the versions in the weights folder."""
@@ -182,10 +195,14 @@ def card(
     version: Annotated[str | None, typer.Argument(help="Version [default: the shipped one].")] = None,
     weights: WeightsOption = None,
     as_json: JsonOption = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="A Markdown page instead of tables.")] = False,
 ) -> None:
     """Show a version's model card: what it is for, how it was made, its figures and its limits."""
     root = weights_root(weights)
     read = read_card(root / check_version(chosen_version(root, version)))
+    if as_markdown:
+        typer.echo(card_page(read), nl=False)
+        return
     if as_json:
         typer.echo(read.model_dump_json(indent=1))
         return

@@ -29,9 +29,9 @@ from model.run_folder import RunFolder
 def holdout(data: DataOption, run_dir: RunOption, as_json: JsonOption = False) -> None:
     """Measure a run that was trained with --hold-out on its block, with thresholds from other patients."""
     with train_extra():
-        from model.run_measure import measure_run  # noqa: PLC0415 - imports TensorFlow
+        from model.run_measure import measure_and_plot  # noqa: PLC0415 - imports TensorFlow
     with Console(stderr=True).status("Measuring"):
-        figures = measure_run(RunFolder(run_dir), discover(data))
+        figures = measure_and_plot(RunFolder(run_dir), discover(data))
     if as_json:
         typer.echo(figures.model_dump_json(indent=1))
     else:
@@ -52,7 +52,7 @@ def crossval(
     with train_extra():
         from model import crossval as folding  # noqa: PLC0415 - imports scikit-learn
         from model import train as training  # noqa: PLC0415 - imports TensorFlow
-        from model.run_measure import measure_run  # noqa: PLC0415 - the same
+        from model.run_measure import measure_and_plot  # noqa: PLC0415 - the same
     chosen, excluded, images = find_recipe(recipe), patients_of_samples(exclude_patients_of), discover(data)
     console, figures = Console(stderr=True), []
     splits = folding.folds(images, count, seed=seed, share=VALIDATION_SHARE, excluded=excluded)
@@ -70,7 +70,7 @@ def crossval(
         console.print(f"fold {number} of {count}, in {run.path}")
         with training_progress(console, description.epochs) as progress:
             training.train(split, chosen, run, description, progress)
-        figures.append(measure_run(run, images))
+        figures.append(measure_and_plot(run, images))
     spread = folding.spread(figures)
     if as_json:
         plain = {where: {name: asdict(one) for name, one in rows.items()} for where, rows in spread.items()}

@@ -12,6 +12,8 @@ from model.measure import Labels, Probabilities, measure_at
 
 #: What "high_sensitivity" promises on the images that it was chosen on.
 HIGH_SENSITIVITY = 0.98
+#: Triage would rather raise a normal study than leave a pneumonia waiting.
+DEFAULT_OPERATING_POINT = "high_sensitivity"
 
 
 def fit_calibration(labels: Labels, logits: npt.NDArray[np.float64], *, measured_on: str) -> Calibration:

@@ -7,13 +7,10 @@ import numpy as np
 import numpy.typing as npt
 from sklearn import metrics
 
+from model.bootstrap import bounds, holds_both_classes, resamplings
 from model.measure import Labels, Probabilities
 
 CLASS_NAMES = ("NORMAL", "PNEUMONIA")
-#: Resamplings, and the share of them that an interval holds.
-_ROUNDS, _SHARE = 1000, 0.95
-_SEED = 20190
-_BOTH_CLASSES = 2
 ANY_THRESHOLD = "at any threshold"
 
 _OF_THE_ORDER: dict[str, Callable[[Labels, Probabilities], float]] = {
@@ -42,18 +39,11 @@ def intervals(
 ) -> dict[str, Intervals]:
     """Give bootstrap 95 % intervals at each threshold, by its name, and of what needs none ("at any threshold").
 
-    Whole groups (patients) are drawn, because their images resemble each other. Resamplings that hold one class only
-    are left out. Empty when the labels hold one class only.
+    Whole groups (patients) are drawn: see model.bootstrap. Empty when the labels hold one class only.
     """
-    if len(np.unique(labels)) < _BOTH_CLASSES:
+    if not holds_both_classes(labels):
         return {}
-    members = _members(groups)
-    generator = np.random.default_rng(_SEED)
-    drawn: list[dict[str, dict[str, float]]] = []
-    for _ in range(_ROUNDS):
-        chosen = np.concatenate([members[i] for i in generator.integers(0, len(members), len(members))])
-        if len(np.unique(labels[chosen])) == _BOTH_CLASSES:
-            drawn.append(_statistics(labels[chosen], probabilities[chosen], thresholds))
+    drawn = [_statistics(labels[chosen], probabilities[chosen], thresholds) for chosen in resamplings(labels, groups)]
     return {
         name: {figure: _bounds([one[name][figure] for one in drawn]) for figure in figures}
         for name, figures in drawn[0].items()
@@ -84,11 +74,5 @@ def _rates(ill: npt.NDArray[np.bool_], called: npt.NDArray[np.bool_]) -> dict[st
 
 
 def _bounds(values: Sequence[float]) -> tuple[float, float]:
-    outside = (1.0 - _SHARE) / 2
-    low, high = np.quantile(values, (outside, 1.0 - outside))
+    low, high = bounds(values)
     return float(low), float(high)
-
-
-def _members(groups: Sequence[str]) -> list[npt.NDArray[np.int64]]:
-    names = np.asarray(groups)
-    return [np.flatnonzero(names == name) for name in np.unique(names)]

@@ -1,6 +1,7 @@
 """Figures from labels and probabilities: pure functions, scikit-learn where it has them."""
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +14,29 @@ Labels = npt.NDArray[np.int64]
 Probabilities = npt.NDArray[np.float64]
 
 _EVEN_THRESHOLD = 0.5
-_BINS = 10
+#: Of equal width, from probability 0 to 1.
+BINS = 10
 _BOTH_CLASSES = 2
+
+
+class Measured(Protocol):
+    """Figures, and the scored images that they were made from."""
+
+    @property
+    def figures(self) -> Figures:
+        """What was measured."""
+
+    @property
+    def labels(self) -> Labels:
+        """(N,) of 0 (normal) and 1 (pneumonia)."""
+
+    @property
+    def probabilities(self) -> Probabilities:
+        """(N,), calibrated, in [0, 1]."""
+
+    @property
+    def patients(self) -> Sequence[str]:
+        """Patient of each scored image."""
 
 
 def measure(
@@ -60,9 +82,13 @@ def measure_at(labels: Labels, probabilities: Probabilities, threshold: float) -
 
 def expected_calibration_error(labels: Labels, probabilities: Probabilities) -> float:
     """Average |mean probability - share of pneumonia| over ten bins of equal width, weighted by their images."""
-    bins = np.minimum((probabilities * _BINS).astype(int), _BINS - 1)
-    gaps = np.bincount(bins, weights=probabilities - labels, minlength=_BINS)
+    gaps = np.bincount(bins_of(probabilities), weights=probabilities - labels, minlength=BINS)
     return float(np.abs(gaps).sum() / len(labels))
+
+
+def bins_of(probabilities: Probabilities) -> npt.NDArray[np.int64]:
+    """Give the bin (N,) of each probability (N,), counted from 0."""
+    return np.minimum((probabilities * BINS).astype(np.int64), BINS - 1)
 
 
 def _confusion(labels: Labels, called: npt.NDArray[np.bool_]) -> Confusion:

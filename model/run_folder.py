@@ -2,6 +2,7 @@
 
 run.json           recipe, seed, data, split, versions: fixed when the run starts
 history.json/.csv  one record an epoch
+*.png              plots of the above, and of what was measured: see model.plots
 best.weights.h5    the weights of the best validation accuracy
 checkpoint.keras   network and optimiser after the last whole epoch
 """

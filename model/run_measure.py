@@ -1,21 +1,36 @@
 """Figures of a run whose validation was for nothing but measuring: thresholds come from other patients."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from domain.errors import ConfigurationInvalid
-from model.calibrate import choose_operating_points, fit_calibration
+from model.calibrate import DEFAULT_OPERATING_POINT, choose_operating_points, fit_calibration
 from model.classifier import OnnxNetwork
 from model.dataset import LabelledImage, load_tensors, of_patients
 from model.figures import Figures
-from model.measure import measure
+from model.measure import Labels, Probabilities, measure
 from model.network import build_network
 from model.onnx_export import to_onnx
+from model.plots import write_measured_plots
 from model.run_folder import RunFolder
 
 
-def measure_run(run: RunFolder, images: Sequence[LabelledImage]) -> Figures:
+@dataclass(frozen=True, slots=True)
+class RunMeasurement:
+    """The figures of a run, and what they were made from."""
+
+    figures: Figures
+    #: (N,) of 0 (normal) and 1 (pneumonia).
+    labels: Labels
+    #: (N,), calibrated, in [0, 1].
+    probabilities: Probabilities
+    #: Patient of each image.
+    patients: tuple[str, ...]
+
+
+def measure_run(run: RunFolder, images: Sequence[LabelledImage]) -> RunMeasurement:
     """Measure a finished run's best weights, by ONNX Runtime and the live preprocessing, on its validation images.
 
     Calibration and operating points are fitted on patients that are neither in training nor in validation.
@@ -37,10 +52,17 @@ def measure_run(run: RunFolder, images: Sequence[LabelledImage]) -> Figures:
     points = choose_operating_points(truth, calibration.apply(logits), measured_on=chosen_on)
     measured = of_patients(images, set(description.validation_patients))
     tensors, labels = load_tensors(measured, description.preprocess_version)
-    return measure(
-        labels.astype(np.int64),
-        calibration.apply(served.logits(tensors)),
-        data_set=f"{description.hold_out}: {len(measured)} images of {len(description.validation_patients)} patients; "
-        f"calibrated on {chosen_on}",
-        operating_points=points,
+    truth, probabilities = labels.astype(np.int64), calibration.apply(served.logits(tensors))
+    data_set = (
+        f"{description.hold_out}: {len(measured)} images of {len(description.validation_patients)} patients; "
+        f"calibrated on {chosen_on}"
     )
+    figures = measure(truth, probabilities, data_set=data_set, operating_points=points)
+    return RunMeasurement(figures, truth, probabilities, tuple(image.patient for image in measured))
+
+
+def measure_and_plot(run: RunFolder, images: Sequence[LabelledImage]) -> Figures:
+    """Measure as `measure_run` does, and leave the plots in the run's folder."""
+    measured = measure_run(run, images)
+    write_measured_plots(run.path, measured, point=DEFAULT_OPERATING_POINT, source=run.read_description().hold_out)
+    return measured.figures

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from domain.errors import ConfigurationInvalid
 from model.dataset import LabelledImage, Split
+from model.plots import write_run_curves
 from model.recipe import AnyRecipe, Recipe
 from model.run_folder import RunDescription, RunFolder
 from model.train_paper import train_paper
@@ -44,17 +45,17 @@ def describe_run(
 
 
 def train(split: Split, recipe: AnyRecipe, run: RunFolder, description: RunDescription, progress: Progress) -> None:
-    """Train to the description's last epoch, from the folder's last whole one.
+    """Train to the description's last epoch, from the folder's last whole one, and plot the curves.
 
     ConfigurationInvalid when the folder holds a run of another description.
     """
     _start_or_resume(run, description)
-    if len(run.read_history()) >= description.epochs:
-        return
-    if isinstance(recipe, Recipe):
-        train_paper(split, recipe, run, description, progress)
-    else:
-        train_robust(split, recipe, run, description, progress)
+    if len(run.read_history()) < description.epochs:
+        if isinstance(recipe, Recipe):
+            train_paper(split, recipe, run, description, progress)
+        else:
+            train_robust(split, recipe, run, description, progress)
+    write_run_curves(run)
 
 
 def _patients(images: Sequence[LabelledImage]) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from domain.errors import ConfigurationInvalid
-from model.calibrate import choose_operating_points, fit_calibration
+from model.calibrate import DEFAULT_OPERATING_POINT, choose_operating_points, fit_calibration
 from model.card import (
     GATE_FILE,
     ONNX_FILE,
@@ -30,9 +30,6 @@ from model.evaluate import evaluate
 from model.gate_version import features_of_network, fit_for_version
 from model.gated_classifier import GatedClassifier
 from model.measure import Labels
-
-#: Triage would rather raise a normal study than leave a pneumonia waiting.
-_DEFAULT_OPERATING_POINT = "high_sensitivity"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +104,7 @@ def _card(version: str, source: VersionSource, exported: Exported, truth: Labels
         ),
         calibration=calibration,
         operating_points=points,
-        default_operating_point=_DEFAULT_OPERATING_POINT,
+        default_operating_point=DEFAULT_OPERATING_POINT,
         figures=(),
     )
 

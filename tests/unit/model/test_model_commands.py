@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from admin.model_commands import app
@@ -127,3 +128,19 @@ def test_gate_judges_chests_and_what_is_none(folder: Path) -> None:
     assert sum(row["refused"] for row in told["no chest"].values()) >= len(told["no chest"]) - 2
     assert all(row["admitted"] == 0.0 for row in told["every 6th chest, stored with"].values())
     assert "refused" in _run("gate", "--data", str(folder), "--every", "12", "--negatives", "1")
+
+
+def test_the_card_in_the_docs_is_that_of_the_shipped_version() -> None:
+    """docs/model-card.md is what `model card --markdown` prints, so a new version cannot leave the old page behind."""
+    page = Path(__file__).parents[3] / "docs" / "model-card.md"
+    assert page.read_text() == _run("card", "--markdown")
+
+
+def test_evaluate_writes_every_plot(folder: Path, tmp_path: Path) -> None:
+    """`evaluate --plots` leaves curves, ROC, precision-recall, calibration, confusion and examples as pictures."""
+    target = tmp_path / "plots"
+    _run("evaluate", "--data", str(folder), "--plots", str(target))
+    sizes = {path.name: Image.open(path).size for path in target.iterdir()}
+    names = ("curves", "roc", "precision-recall", "calibration", "confusion", "examples")
+    assert set(sizes) == {f"{name}.png" for name in names}
+    assert min(width for width, _ in sizes.values()) >= 600

@@ -1,0 +1,114 @@
+"""A model card as a Markdown page, from card.json alone: docs/model-card.md is that of the shipped version."""
+
+from collections.abc import Iterator, Sequence
+
+from model.card import ModelCard
+from model.figures import Figures, Rates
+
+_RATES = ("threshold", "accuracy", "precision", "recall", "specificity", "f1")
+_COUNTS = ("tp", "fp", "tn", "fn")
+
+
+def card_page(card: ModelCard) -> str:
+    """Write the page: what the version is for, how it was made, every figure with its data set."""
+    parts = [
+        f"# Model card: {card.name} {card.version}",
+        f"By {card.manufacturer}; {card.parameters:,} parameters; weights under {card.licence}.",
+        _section("Intended use", [card.intended_use]),
+        _section("Limits", ["\n".join(f"- {limit}" for limit in card.limits)]),
+        _section("Population", [_population(card)]),
+        _section("Data", list(_data(card))),
+        _section("How it was made", list(_making(card))),
+        _section("From logit to answer", list(_answering(card))),
+        *(_section("Figures", list(_figures(figures))) for figures in card.figures),
+        _section("Files", [_table(("file", "sha256"), [(f"`{n}`", f"`{h}`") for n, h in sorted(card.files.items())])]),
+    ]
+    if card.curve:
+        parts.append(_section("Training curve", list(_curve(card))))
+    return "\n\n".join(parts) + "\n"
+
+
+def _section(title: str, paragraphs: Sequence[str]) -> str:
+    return "\n\n".join((f"## {title}", *paragraphs))
+
+
+def _population(card: ModelCard) -> str:
+    population = card.population
+    return f"{population.text}. Ages {population.age_years_min:g} to {population.age_years_max:g} years, completed."
+
+
+def _data(card: ModelCard) -> Iterator[str]:
+    data = card.training_data
+    yield f"{data.name}; DOI {data.doi}; licence {data.licence}. {data.text}"
+    yield f"Trained on {data.training_images:,} images of {data.training_patients:,} patients."
+    if card.excluded_patients:
+        yield f"In neither training nor validation: {', '.join(card.excluded_patients)}."
+
+
+def _making(card: ModelCard) -> Iterator[str]:
+    recipe = card.recipe
+    if recipe is None:
+        yield "Trained elsewhere."
+    else:
+        yield (
+            f"Recipe {recipe.name}, seed {recipe.seed}, weights of epoch {recipe.best_epoch} of {recipe.epochs}; "
+            f"TensorFlow {recipe.tensorflow_version}, Keras {recipe.keras_version}."
+        )
+    yield (
+        f"Input: preprocessing {card.preprocess_version}. ONNX Runtime and Keras differ on the validation images by "
+        f"{card.conversion.probability_difference:.1e} in the probability and "
+        f"{card.conversion.heat_map_difference:.1e} in the heat map, at most."
+    )
+
+
+def _answering(card: ModelCard) -> Iterator[str]:
+    calibration = card.calibration
+    yield (
+        f"Probability = sigmoid(logit / {calibration.temperature:.4f} + {calibration.bias:.4f}), fitted on: "
+        f"{calibration.fitted_on}."
+    )
+    rows = [
+        (
+            f"{point.name} (default)" if point.name == card.default_operating_point else point.name,
+            *(f"{value:.4f}" for value in (point.threshold, point.sensitivity, point.specificity)),
+            point.measured_on,
+        )
+        for point in card.operating_points
+    ]
+    yield _table(("operating point", "threshold", "sensitivity", "specificity", "measured on"), rows)
+
+
+def _figures(figures: Figures) -> Iterator[str]:
+    yield f"On {figures.data_set}: {figures.n} scored, {figures.refused} refused by the input gate."
+    yield (
+        f"ROC AUC {_cell(figures.roc_auc)}, PR AUC {_cell(figures.pr_auc)}, Brier score {figures.brier:.4f}, expected "
+        f"calibration error {figures.ece:.4f}."
+    )
+    at: dict[str, Rates] = {"at 0.5": figures, **figures.operating_points}
+    rows = [(name, *(_cell(getattr(rates, name)) for rates in at.values())) for name in _RATES]
+    rows += [(name, *(str(getattr(rates.confusion, name)) for rates in at.values())) for name in _COUNTS]
+    yield _table(("", *at), rows)
+
+
+def _curve(card: ModelCard) -> Iterator[str]:
+    yield "Accuracy at 0.5, uncalibrated."
+    columns = ("epoch", "rate", "loss", "accuracy", "val. loss", "val. accuracy", "val. ROC AUC", "seconds")
+    rows = [
+        (
+            str(record.epoch),
+            f"{record.learning_rate:.1e}",
+            *(f"{v:.3f}" for v in (record.loss, record.accuracy, record.val_loss, record.val_accuracy, record.val_auc)),
+            f"{record.seconds:.0f}",
+        )
+        for record in card.curve
+    ]
+    yield _table(columns, rows)
+
+
+def _cell(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

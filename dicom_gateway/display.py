@@ -1,7 +1,8 @@
 """Stored values to the image that a reader would see: (H, W) in [0, 1], bone bright.
 
-In this order, each step as PS3.3 has it (docs/pixels.md): pixel padding, Modality LUT or rescale, VOI LUT or window or
-percentiles, polarity, square pixels, crop of collimated borders. All up to polarity is one table lookup.
+In this order, each step as PS3.3 has it (docs/pixels.md): shutter, pixel padding, Modality LUT or rescale, VOI LUT or
+window or percentiles, polarity, square pixels, crop of collimated borders. From padding to polarity it is one table
+lookup.
 """
 
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from dicom_gateway.grey_tables import (
 )
 from dicom_gateway.header import read_instance
 from dicom_gateway.polarity import looks_inverted
+from dicom_gateway.shutter import Mask, read_shutter
 from dicom_gateway.source_items import read_text
 from domain.errors import InstanceInvalid, NotAnalysable
 from domain.finding import RefusalCode
@@ -64,28 +66,33 @@ def to_display(ds: Dataset, stored: StoredValues) -> DisplayImage:
     Odd or broken display attributes never raise: the next rule applies, with a note.
     Raises NotAnalysable (FLAT_IMAGE) when the pixels, apart from padding, have next to no contrast.
     """
-    codes = stored.view(np.uint16)
+    shutter = read_shutter(ds, (stored.shape[0], stored.shape[1]))
+    codes = stored.view(np.uint16)[shutter.rows, shutter.columns]
     values = stored_value_of_code(stored.dtype == np.int16)
     padding = padding_codes(ds, values)
-    sample = _sample(codes)
-    counts = _count_codes(sample, padding)
+    sample, unseen = _sample(codes, shutter.hidden)
+    counts = _count_codes(sample, padding, unseen)
     _refuse_flat(values, counts)
     modality, notes = modality_values(ds, values)
     grey, voi_notes = grey_values(ds, modality, counts)
-    grey, polarity_notes = _with_polarity(ds, grey, padding, sample)
-    if counts.sum() < sample.size:
+    grey, polarity_notes = _with_polarity(ds, grey, padding, sample, unseen)
+    if padding[sample].any():
         notes = ("pixel padding masked", *notes)
     pixels = grey.astype(np.float32).take(codes)
-    return _shaped(ds, pixels, (*notes, *voi_notes, *polarity_notes))
+    if shutter.hidden is not None:
+        pixels[shutter.hidden] = 0
+    return _shaped(ds, pixels, (*shutter.notes, *notes, *voi_notes, *polarity_notes))
 
 
-def _sample(codes: NDArray[np.uint16]) -> NDArray[np.uint16]:
+def _sample(codes: NDArray[np.uint16], hidden: Mask | None) -> tuple[NDArray[np.uint16], Mask | None]:
+    """Give every n-th row and column, and which of these pixels are hidden."""
     step = max(1, int((codes.size / _COUNTED_PIXELS) ** 0.5))
-    return codes[::step, ::step]
+    return codes[::step, ::step], None if hidden is None else hidden[::step, ::step]
 
 
-def _count_codes(sample: NDArray[np.uint16], padding: NDArray[np.bool_]) -> Counts:
-    counts = np.bincount(sample.ravel(), minlength=CODES)
+def _count_codes(sample: NDArray[np.uint16], padding: NDArray[np.bool_], unseen: Mask | None) -> Counts:
+    """Count (65536,) how often each code is seen."""
+    counts = np.bincount(sample.ravel() if unseen is None else sample[~unseen], minlength=CODES)
     counts[padding] = 0
     return counts
 
@@ -93,7 +100,7 @@ def _count_codes(sample: NDArray[np.uint16], padding: NDArray[np.bool_]) -> Coun
 def _refuse_flat(values: Table, counts: Counts) -> None:
     """Count the stored values that the middle of the pixels uses."""
     if not counts.any():
-        raise NotAnalysable(RefusalCode.FLAT_IMAGE, "every pixel is padding")
+        raise NotAnalysable(RefusalCode.FLAT_IMAGE, "every pixel is padding or hidden")
     low, high = percentiles(values, counts, _MIDDLE_PERCENTILES)
     levels = int(np.count_nonzero(counts[(values >= low) & (values <= high)]))
     if levels < _LEAST_LEVELS:
@@ -101,7 +108,7 @@ def _refuse_flat(values: Table, counts: Counts) -> None:
 
 
 def _with_polarity(
-    ds: Dataset, grey: Table, padding: NDArray[np.bool_], sample: NDArray[np.uint16]
+    ds: Dataset, grey: Table, padding: NDArray[np.bool_], sample: NDArray[np.uint16], unseen: Mask | None
 ) -> tuple[Table, tuple[str, ...]]:
     """Turn the table to bone bright, padding black.
 
@@ -113,7 +120,7 @@ def _with_polarity(
     if is_monochrome1 or read_text(ds, "PresentationLUTShape") == "INVERSE":
         grey, notes = 1 - grey, ("polarity inverted",)
     grey = np.where(padding, 0, grey)
-    if looks_inverted(grey[sample]):
+    if looks_inverted(grey[sample] if unseen is None else np.where(unseen, 0, grey[sample])):
         grey, notes = np.where(padding, 0, 1 - grey), (*notes, "polarity inverted on pixels")
     return grey, notes
 

@@ -47,11 +47,13 @@ def step_wedge(steps: int = 16, rows: int = ROWS, step_columns: int = 12) -> Pix
 
 
 def waves(bits: int, rows: int = 128, columns: int = COLUMNS) -> Stored:
-    """Give stored values that fill `bits` (8, 12 or 16) and compress well, from integers alone: the same everywhere."""
+    """Give stored values that fill 8 to 16 bits and compress well, from integers alone: the same everywhere."""
     r, c = np.mgrid[0:rows, 0:columns]
-    eight: Stored = np.abs((r * 2 + c * 3 + (r * c) // 64) % 510 - 255).astype(np.uint8)
+    if bits == 8:
+        return np.abs((r * 2 + c * 3 + (r * c) // 64) % 510 - 255).astype(np.uint8)
     twelve: NDArray[np.int64] = np.abs((r * 13 + c * 29 + (r * c) // 16) % 8190 - 4095)
-    return eight if bits == 8 else (twelve if bits == 12 else twelve * 16 + (r * 7 + c * 3) % 16).astype(np.uint16)
+    sixteen = twelve * 16 + (r * 7 + c * 3) % 16
+    return (sixteen >> (16 - bits)).astype(np.uint16)
 
 
 def bordered(pixels: Pixels, level: float, *, top: int = 0, bottom: int = 0, left: int = 0, right: int = 0) -> Pixels:
@@ -84,7 +86,7 @@ def dataset(stored: Stored, bits_stored: int = 12, **attributes: object) -> File
     ds.PixelRepresentation = int(stored.dtype.kind == "i")
     is_big_endian = syntax == uid.ExplicitVRBigEndian
     ds.PixelData = stored.astype(stored.dtype.newbyteorder(">" if is_big_endian else "<")).tobytes()
-    ds["PixelData"].VR = "OW"
+    ds["PixelData"].VR = "OB" if stored.itemsize == 1 else "OW"
     set_attributes(ds, **attributes)
     return ds
 

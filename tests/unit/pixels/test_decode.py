@@ -53,7 +53,7 @@ def refusal_of(ds: FileDataset) -> RefusalCode:
 
 
 @pytest.mark.parametrize("syntax", NATIVE)
-@pytest.mark.parametrize("bits", [8, 12, 16])
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
 def test_native_pixels(tmp_path: Path, syntax: str, bits: int) -> None:
     """Uncompressed pixels of every byte order come back exactly, through a file."""
     ds = dataset(waves(bits), bits, TransferSyntaxUID=syntax)
@@ -62,14 +62,14 @@ def test_native_pixels(tmp_path: Path, syntax: str, bits: int) -> None:
 
 
 @pytest.mark.parametrize("syntax", OURS)
-@pytest.mark.parametrize("bits", [8, 12, 16])
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
 def test_lossless_syntaxes_of_our_own_encoders(syntax: str, bits: int) -> None:
     """RLE, JPEG-LS and JPEG 2000 lossless come back exactly."""
     np.testing.assert_array_equal(decode_pixels(encoded(waves(bits), bits, syntax)), waves(bits))
 
 
 @pytest.mark.parametrize("syntax", BY_GDCM)
-@pytest.mark.parametrize("bits", [8, 12, 16])
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
 def test_lossless_syntaxes_of_another_encoder(syntax: str, bits: int) -> None:
     """What GDCM encodes without loss, JPEG Lossless too, comes back exactly."""
     ds = recompressed(dataset(waves(bits), bits), syntax)

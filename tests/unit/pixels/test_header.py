@@ -314,6 +314,11 @@ KEYWORDS = [
     "PresentationLUTShape",
     "VOILUTSequence",
     "ModalityLUTSequence",
+    "ShutterShape",
+    "ShutterLeftVerticalEdge",
+    "CenterOfCircularShutter",
+    "RadiusOfCircularShutter",
+    "VerticesOfThePolygonalShutter",
 ]
 VRS = ["AE", "AS", "CS", "DA", "DS", "IS", "LO", "LT", "OB", "OW", "PN", "SQ", "SS", "TM", "UI", "UL", "UN", "US", "ZZ"]
 VALUES = st.binary(max_size=24) | st.text(st.characters(codec="latin-1"), max_size=12).map(

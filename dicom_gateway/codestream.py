@@ -22,6 +22,8 @@ SOF_BASELINE, SOF_EXTENDED, SOF_LOSSLESS, SOF_JPEG_LS = 0xC0, 0xC1, 0xC3, 0xF7
 _SOF_MARKERS = frozenset({*range(0xC0, 0xD0), SOF_JPEG_LS}) - {0xC4, 0xC8, 0xCC}
 #: Markers without a segment: TEM and the restart markers.
 _STANDALONE = frozenset({0x01, *range(0xD0, 0xD8)})
+#: Below this stand reserved codes, and zero, which is no marker: libjpeg skips what follows it, with a warning.
+_FIRST_MARKER = 0xC0
 
 #: APPn and COM (ISO/IEC 10918-1 Table B.1).
 _APPLICATION_DATA = frozenset({*range(0xE0, 0xF0), 0xFE})
@@ -85,6 +87,8 @@ def _segments(stream: bytes) -> Iterator[tuple[int, int, int]]:
         position, marker = _next_marker(stream, position)
         if marker in _STANDALONE:
             continue
+        if marker < _FIRST_MARKER:
+            raise _damaged("a reserved code where a marker belongs")
         length = int.from_bytes(stream[position : position + _LENGTH_FIELD], "big")
         if length < _LENGTH_FIELD or position + length > len(stream):
             raise _damaged("a marker segment runs past the end")

@@ -9,40 +9,22 @@ from PIL import Image
 from pydicom import uid
 from pydicom.data import get_testdata_file
 from pydicom.dataset import FileDataset
-from pydicom.encaps import encapsulate, get_frame
+from pydicom.encaps import encapsulate
 
 from dicom_gateway.decode import SUPPORTED_TRANSFER_SYNTAXES, decode_pixels
 from dicom_gateway.header import read_instance
 from dicom_gateway.wrap_encoding import NEAR_LOSSLESS_ERROR, set_pixel_data
 from domain.errors import NotAnalysable
 from domain.finding import RefusalCode
-from tests.phantoms import Stored, dataset, encapsulated, recompressed, saved, waves
+from tests.fuzz.frames import BY_GDCM, OURS, STREAMS, encoded, frames, jpeg
+from tests.phantoms import dataset, encapsulated, recompressed, saved, waves
 
-STREAMS = Path(__file__).parent / "streams"
 NATIVE = (
     uid.ImplicitVRLittleEndian,
     uid.ExplicitVRLittleEndian,
     uid.ExplicitVRBigEndian,
     uid.DeflatedExplicitVRLittleEndian,
 )
-#: Encoded here, and by GDCM as a second, independent encoder.
-OURS = (uid.RLELossless, uid.JPEGLSLossless, uid.JPEG2000Lossless)
-BY_GDCM = (*OURS, uid.JPEGLossless, uid.JPEGLosslessSV1)
-
-
-def encoded(stored: Stored, bits: int, syntax: str) -> FileDataset:
-    """Make a data set in a syntax that this project can encode."""
-    ds = dataset(stored, bits)
-    ds.file_meta.TransferSyntaxUID = uid.UID(syntax)
-    set_pixel_data(ds, stored)
-    return ds
-
-
-def jpeg(stored: Stored) -> bytes:
-    """Encode 8-bit grey as baseline JPEG."""
-    buffer = io.BytesIO()
-    Image.fromarray(stored).save(buffer, "JPEG", quality=95)
-    return buffer.getvalue()
 
 
 def refusal_of(ds: FileDataset) -> RefusalCode:
@@ -251,37 +233,8 @@ def test_native_pixels_with_padding_behind() -> None:
     np.testing.assert_array_equal(decode_pixels(ds), waves(12))
 
 
-def compressed_frames() -> dict[str, tuple[bytes, Stored]]:
-    """Give a whole frame of each compressed transfer syntax, and what shape and type it holds."""
-    frames = {}
-    for syntax in (*BY_GDCM, uid.JPEGLSNearLossless, uid.JPEG2000):
-        ds = encoded(waves(8), 8, syntax) if syntax not in BY_GDCM[3:] else recompressed(dataset(waves(8), 8), syntax)
-        frames[str(syntax)] = (get_frame(ds.PixelData, 0, number_of_frames=1), waves(8))
-    frames[uid.JPEGBaseline8Bit] = (jpeg(waves(8)), waves(8))
-    for name, syntax in (("htj2k_lossless_8.j2c", uid.HTJ2KLossless), ("htj2k_lossy_8.j2c", uid.HTJ2K)):
-        frames[syntax] = ((STREAMS / name).read_bytes(), waves(8))
-    frames[uid.JPEGExtended12Bit] = ((STREAMS / "jpeg_extended_12.jpg").read_bytes(), waves(12))
-    return frames
-
-
-FRAMES = compressed_frames()
-
-
-@pytest.mark.parametrize("kept", [0.02, 0.3, 0.7, 0.98])
-@pytest.mark.parametrize("syntax", FRAMES)
-def test_truncated_compressed_frames(syntax: str, kept: float) -> None:
-    """A compressed frame that is cut anywhere is refused, never filled up."""
-    frame, stored = FRAMES[syntax]
-    ds = encapsulated(frame[: int(len(frame) * kept)], stored, syntax, 8 * stored.itemsize)
-    assert refusal_of(ds) is RefusalCode.UNDECODABLE
-
-
-@pytest.mark.parametrize("syntax", [s for s in FRAMES if s not in (uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit)])
-def test_cut_frames_that_were_closed_again(syntax: str) -> None:
-    """A frame cut to a tenth and closed by an end marker is refused; DCT-coded JPEG alone cannot tell."""
-    frame, stored = FRAMES[syntax]
-    ds = encapsulated(frame[: len(frame) // 10] + b"\xff\xd9", stored, syntax, 8 * stored.itemsize)
-    assert refusal_of(ds) is RefusalCode.UNDECODABLE
+#: A frame of each compressed transfer syntax: of 8 bits, and of 12 where 8 are not allowed for.
+FRAMES = {syntax: (frame.stream, frame.stored) for syntax, frame in (frames(12) | frames(8)).items()}
 
 
 @pytest.mark.parametrize("syntax", FRAMES)
@@ -294,13 +247,6 @@ def test_frames_of_another_size(syntax: str) -> None:
         return
     with pytest.raises(NotAnalysable, match="frame of 128 rows, 144 columns"):
         decode_pixels(ds)
-
-
-@pytest.mark.parametrize("syntax", FRAMES)
-def test_frames_of_random_bytes(syntax: str) -> None:
-    """Noise in place of a frame is refused."""
-    noise = np.random.default_rng(3).bytes(5000) + b"\xff\xd9"
-    assert refusal_of(encapsulated(noise, waves(8), syntax, 8)) is RefusalCode.UNDECODABLE
 
 
 def test_a_frame_of_another_syntax() -> None:

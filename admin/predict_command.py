@@ -1,17 +1,20 @@
 """`cxr-triage predict`: read files offline, by the live path, without a service."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
+from admin.child_process import ChildProcess
 from admin.files import expand, is_picture
 from admin.heatmap_output import write_overlay
+from admin.logs import configure_quiet_logging
 from admin.options import ConfigOption, JsonOption, settings_from
 from admin.output import print_json, print_table
-from domain.errors import CxrTriageError, Rejected
+from domain.errors import CxrTriageError, ProcessDied, Rejected
 from domain.finding import Assessment
 from worker.model_versions import ModelVersions
 from worker.pipeline import Pipeline, Reading, StoredImage
@@ -44,14 +47,30 @@ def predict(
     """Read X-ray files and print what the network says; nothing is stored or sent.
 
     With --json, one object a line. Exit status 1 if a file failed (refused is an answer, not a failure).
+    A file that ends or hangs the process that reads it has failed; the others are read all the same.
     """
-    pipeline = ModelVersions.offline(settings_from(config), keeps_heat_maps=heat_map is not None).current()
-    predictions = (_predict_one(pipeline, file, heat_map) for file in expand(files))
-    failed = _print_lines(predictions) if json_output else _print_table(predictions)
+    patience = settings_from(config).analysis.hard_time_limit_seconds
+    with ChildProcess(partial(_predictor, config, heat_map), patience) as reader:
+        predictions = (_ask(reader, file) for file in expand(files))
+        failed = _print_lines(predictions) if json_output else _print_table(predictions)
     raise typer.Exit(1 if failed else 0)
 
 
-def _predict_one(pipeline: Pipeline, file: Path, heat_maps: Path | None) -> Prediction:
+def _ask(reader: ChildProcess[Path, Prediction], file: Path) -> Prediction:
+    try:
+        return reader.ask(file)
+    except ProcessDied as error:
+        return _failure(file, type(error).__name__, str(error))
+
+
+def _predictor(config: Path | None, heat_maps: Path | None) -> Callable[[Path], Prediction]:
+    """Load the network, in the process that reads, and give what reads one file."""
+    configure_quiet_logging()
+    pipeline = ModelVersions.offline(settings_from(config), keeps_heat_maps=heat_maps is not None).current()
+    return partial(_predict_one, pipeline, heat_maps)
+
+
+def _predict_one(pipeline: Pipeline, heat_maps: Path | None, file: Path) -> Prediction:
     """Read one file of any kind; what is wrong with it is said in the prediction."""
     try:
         if not file.is_file():
@@ -63,10 +82,14 @@ def _predict_one(pipeline: Pipeline, file: Path, heat_maps: Path | None) -> Pred
             heat_maps.mkdir(parents=True, exist_ok=True)
             write_overlay(heat_maps / f"{file.name}.png", explained.image, explained.heat_map)
     except CxrTriageError as error:
-        return Prediction(str(file), "failed", type(error).__name__, str(error), None, "undetermined")
+        return _failure(file, type(error).__name__, str(error))
     except OSError as error:
-        return Prediction(str(file), "failed", "StoreUnavailable", str(error.strerror), None, "undetermined")
+        return _failure(file, "StoreUnavailable", str(error.strerror))
     return _prediction(file, reading)
+
+
+def _failure(file: Path, code: str, reason: str) -> Prediction:
+    return Prediction(str(file), "failed", code, reason, None, "undetermined")
 
 
 def _prediction(file: Path, reading: Reading) -> Prediction:

@@ -10,7 +10,8 @@ CxrTriageError
     ├── PeerUnavailable         no association, no answer, or an abort in mid-transfer
     ├── PeerBusy                the PACS answered that it is out of resources for now
     ├── StoreUnavailable        disk or database cannot keep what it was given
-    └── BrokerUnavailable       the doorbell cannot be rung; the sweep will
+    ├── BrokerUnavailable       the doorbell cannot be rung; the sweep will
+    └── ProcessDied             the child process that worked on this ended, or hung
 """
 
 from domain.finding import RefusalCode
@@ -81,3 +82,7 @@ class StoreUnavailable(Transient):
 
 class BrokerUnavailable(Transient):
     """The broker cannot be reached."""
+
+
+class ProcessDied(Transient):
+    """The process that worked on this ended, or hung and was ended."""

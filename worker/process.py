@@ -25,6 +25,8 @@ def run_worker(settings: Settings, queues: Sequence[str]) -> int:
 
     def prepare_child(**_: Any) -> None:  # noqa: ANN401 - Celery passes its own objects
         die_with_parent()
+        # The parent ends the attempts of children that it killed for time, and so may have opened connections.
+        collaborators.engine.dispose(close=False)
         if ANALYSE_QUEUE in queues:
             collaborators.analysis.warm_up()
         if DELIVER_QUEUE in queues:

@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, TomlConf
 from config.destinations import DestinationSettings
 from config.settings import DELIMITER, PREFIX, Settings
 from domain.errors import ConfigurationInvalid
+from domain.failpoints import FAILPOINTS_VARIABLE
 
 DEFAULTS_FILE = Path(__file__).with_name("default.toml")
 #: Names the user's own TOML file, as --config does.
@@ -72,7 +73,7 @@ def variable_of(key: str) -> str:
 
 def _refuse_unknown_variables() -> None:
     """Stop on a CXR_* variable that sets nothing: a typo must not pass for a setting."""
-    known = {variable_of(key) for key in known_keys()} | {CONFIG_VARIABLE}
+    known = {variable_of(key) for key in known_keys()} | {CONFIG_VARIABLE, FAILPOINTS_VARIABLE}
     sections = {variable_of(section) for section in Settings.model_fields}
     for name in os.environ:
         if name.startswith(PREFIX) and name not in known | sections:

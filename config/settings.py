@@ -79,6 +79,7 @@ class BrokerSettings(Section):
 class _TaskLimits(Section):
     soft_time_limit_seconds: PositiveInt
     hard_time_limit_seconds: PositiveInt
+    lease_margin_seconds: PositiveFloat
 
     @model_validator(mode="after")
     def _hard_exceeds_soft(self) -> Self:
@@ -90,7 +91,7 @@ class _TaskLimits(Section):
     @property
     def lease_seconds(self) -> float:
         """Seconds for which a claim holds: longer than the process can live with it."""
-        return self.hard_time_limit_seconds + 30.0
+        return self.hard_time_limit_seconds + self.lease_margin_seconds
 
 
 class AnalysisSettings(_TaskLimits):

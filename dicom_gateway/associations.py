@@ -2,10 +2,11 @@
 
 import threading
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 
 from dicom_gateway.association_policy import AssociationPolicy, AssociationRequest, Rejection
+from domain.clock import utc_now
 
 
 class AssociationEnd(StrEnum):
@@ -69,7 +70,7 @@ class OpenAssociations:
 
     def admit(self, association_id: str, request: AssociationRequest) -> AssociationOpened | AssociationRejected:
         """Decide by the policy; an admitted association counts as open until `close`."""
-        now = datetime.now(UTC)
+        now = utc_now()
         with self._lock:
             rejection = self._policy.reject(request, len(self._tallies))
             if rejection is not None:
@@ -98,4 +99,4 @@ class OpenAssociations:
             tally = self._tallies.pop(association_id, None)
         if tally is None:
             return None
-        return AssociationClosed(tally.opened, datetime.now(UTC), end, tally.stored, tally.refused)
+        return AssociationClosed(tally.opened, utc_now(), end, tally.stored, tally.refused)

@@ -6,6 +6,8 @@ Folders are synced because a rename lives in the folder, not in the file (rename
 import os
 from pathlib import Path
 
+from domain.failpoints import Failpoint, failpoint
+
 
 def sync_file(path: Path) -> None:
     """Wait until the bytes of a file are on the disk; raises OSError."""
@@ -22,8 +24,11 @@ def move_into_place(temporary: Path, target: Path) -> None:
 
     A file of that name is replaced in one step: readers see the old or the new one, never half of it.
     """
+    failpoint(Failpoint.RECEIVE_BEFORE_FSYNC)
     sync_file(temporary)
+    failpoint(Failpoint.RECEIVE_AFTER_FSYNC)
     temporary.replace(target)
+    failpoint(Failpoint.RECEIVE_AFTER_RENAME)
     sync_folder(target.parent)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from dicom_gateway.durable import move_into_place, sync_folder
 from dicom_gateway.uids import is_valid_uid
 from domain.errors import InstanceInvalid, StoreUnavailable
+from domain.failpoints import Failpoint, failpoint
 
 #: Hexadecimal digits of the sha256 in a file name: two contents under one UID stay apart.
 HASH_DIGITS = 16
@@ -69,6 +70,7 @@ class InstanceStore:
             move_into_place(temporary, target)
             # Always: another thread may have made the study folder and not have synced it yet.
             sync_folder(self.instances)
+            failpoint(Failpoint.RECEIVE_AFTER_FOLDER_FSYNC)
             size_bytes = target.stat().st_size
         except OSError as error:
             raise StoreUnavailable(f"the instance cannot be stored: {error.strerror}") from error

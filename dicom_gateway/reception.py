@@ -6,7 +6,7 @@ The order is the promise: file synced, renamed, folder synced, row committed, an
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import structlog
@@ -22,7 +22,9 @@ from dicom_gateway.instance_identity import (
 from dicom_gateway.instance_store import InstanceStore, StoredFile
 from dicom_gateway.spool import Spool
 from dicom_gateway.status import Status
+from domain.clock import utc_now
 from domain.errors import InstanceInvalid, StoreUnavailable
+from domain.failpoints import Failpoint, failpoint
 
 _log = structlog.get_logger()
 
@@ -108,10 +110,11 @@ class Reception:
         else:
             answer = Answer(Status.SUCCESS)
         _log_answer(request, answer)
+        failpoint(Failpoint.RECEIVE_BEFORE_ANSWER)
         return answer
 
     def _keep(self, request: StoreRequest) -> ReceivedInstance:
-        received_at = datetime.now(UTC)
+        received_at = utc_now()
         spool = request.spool
         if spool is None:
             raise InstanceRefused(Status.CANNOT_UNDERSTAND, "no data set")

@@ -9,6 +9,7 @@ import structlog
 from dicom_gateway.instance_identity import InstanceRefused
 from dicom_gateway.status import Status
 from domain.errors import StoreUnavailable
+from domain.failpoints import Failpoint, failpoint
 
 _log = structlog.get_logger()
 
@@ -36,6 +37,7 @@ class Spool:
         self._digest = hashlib.sha256()
         self._file: FileIO | None = None
         try:
+            failpoint(Failpoint.RECEIVE_BEFORE_FILE)
             self._file = path.open("xb", buffering=0)
             self._append(self._file, file_meta)
         except OSError as error:
@@ -62,6 +64,7 @@ class Spool:
             return
         self._digest.update(fragment)
         try:
+            failpoint(Failpoint.RECEIVE_BEFORE_WRITE)
             self._append(self._file, fragment)
         except OSError as error:
             self._give_up(StoreUnavailable(f"the instance cannot be received: {error.strerror}"))

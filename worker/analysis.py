@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import structlog
 
@@ -13,7 +13,9 @@ from db.session import Engine
 from db.studies import Claim
 from db.tables import Instance
 from dicom_gateway.instance_store import InstanceStore
+from domain.clock import utc_now
 from domain.errors import BrokerUnavailable, CxrTriageError
+from domain.failpoints import Failpoint, failpoint
 from domain.priority import reading_priority
 from worker.attempts import end_analysis
 from worker.pipeline import Pipeline, Reading, StoredImage
@@ -52,7 +54,7 @@ class StudyAnalysis:
         Raises StoreUnavailable when not even that can be written down: the lease then runs out.
         """
         lease = timedelta(seconds=self._settings.lease_seconds)
-        claim = studies.claim(self._engine, study_id, task_id, datetime.now(UTC), lease)
+        claim = studies.claim(self._engine, study_id, task_id, utc_now(), lease)
         if claim is None:
             _log.info("analysis_not_needed", study_id=study_id)
             return
@@ -71,16 +73,19 @@ class StudyAnalysis:
             end_analysis(self._engine, claim, self._settings, error)
 
     def _analyse(self, claim: Claim) -> None:
+        failpoint(Failpoint.ANALYSE_AFTER_CLAIM, claim.study_instance_uid)
         rows = instances.newest_of_study(self._engine, claim.study_id)
         images = [StoredImage(row.sop_instance_uid, self._store.path_of(row.relative_path)) for row in rows]
         pipeline = self._pipeline()
         reading = pipeline.read_study(images, self._damaged(rows))
         new = _new_result(reading, rows, pipeline.version)
         shadow = _shadow_result(reading, new, pipeline.shadow_version)
-        delivery_ids = results.commit_result(self._engine, claim, new, self._destinations, datetime.now(UTC), shadow)
+        failpoint(Failpoint.ANALYSE_BEFORE_COMMIT, claim.study_instance_uid)
+        delivery_ids = results.commit_result(self._engine, claim, new, self._destinations, utc_now(), shadow)
         if delivery_ids is None:
             _log.info("analysis_overtaken", study_instance_uid=claim.study_instance_uid, revision=claim.revision)
             return
+        failpoint(Failpoint.ANALYSE_AFTER_COMMIT, claim.study_instance_uid)
         _log.info(
             "study_analysed",
             study_instance_uid=claim.study_instance_uid,

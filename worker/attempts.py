@@ -1,7 +1,5 @@
 """How an attempt that failed ends: due again after a growing wait, or FAILED after the last one."""
 
-from datetime import UTC, datetime
-
 import structlog
 
 from config.settings import AnalysisSettings, DeliverySettings
@@ -9,6 +7,7 @@ from db import deliveries, studies
 from db.deliveries import DeliveryClaim
 from db.session import Engine
 from db.studies import Claim
+from domain.clock import utc_now
 from domain.retry import wait_before_retry
 
 _log = structlog.get_logger()
@@ -18,7 +17,7 @@ _LONGEST_WAIT_SECONDS = 300.0
 
 def end_analysis(engine: Engine, claim: Claim, settings: AnalysisSettings, error: str) -> None:
     """Give a study back for its next attempt, or move it to FAILED after the last one."""
-    now = datetime.now(UTC)
+    now = utc_now()
     last = claim.attempt >= settings.max_attempts
     if last:
         moved = studies.fail(engine, claim, now, error)
@@ -33,7 +32,7 @@ def end_delivery(
     engine: Engine, claim: DeliveryClaim, settings: DeliverySettings, error: str, *, dimse_status: int | None
 ) -> None:
     """Make a delivery due again after a growing wait, or move it to FAILED after the last attempt."""
-    now = datetime.now(UTC)
+    now = utc_now()
     if claim.attempt >= settings.max_attempts:
         moved = deliveries.fail(engine, claim, now, error, dimse_status)
         _log.error("delivery_failed", delivery_id=claim.delivery_id, error=error, moved=moved)

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from dicom_gateway.association_scu import Destination
 from dicom_gateway.storage_scu import send_report
+from domain.failpoints import Failpoint, failpoint
 from worker.reporting import ReportKeeper
 
 
@@ -38,5 +39,6 @@ class StorageCourier:
     def deliver(self, result_id: int) -> Receipt:
         """Send the kept report: a second time it is the same instance."""
         report = self._keeper.report_for(result_id)
+        failpoint(Failpoint.DELIVER_AFTER_REPORT_KEPT)
         outcome = send_report(self._destination, report.content)
         return Receipt(report.sop_instance_uid, outcome.status)

@@ -1,7 +1,7 @@
 """The task deliver_report: claim, have it delivered, record. Safe to run twice."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import structlog
 
@@ -9,7 +9,9 @@ from config.settings import DeliverySettings
 from db import deliveries
 from db.deliveries import DeliveryClaim
 from db.session import Engine
+from domain.clock import utc_now
 from domain.errors import CxrTriageError, PeerBusy, Rejected, ReportRefused
+from domain.failpoints import Failpoint, failpoint
 from worker.attempts import end_delivery
 from worker.couriers import Courier
 
@@ -36,7 +38,7 @@ class ReportDelivery:
         Raises StoreUnavailable when not even that can be written down: the lease then runs out.
         """
         lease = timedelta(seconds=self._settings.lease_seconds)
-        claim = deliveries.claim(self._engine, delivery_id, task_id, datetime.now(UTC), lease)
+        claim = deliveries.claim(self._engine, delivery_id, task_id, utc_now(), lease)
         if claim is None:
             _log.info("delivery_not_needed", delivery_id=delivery_id)
             return
@@ -57,8 +59,11 @@ class ReportDelivery:
         courier = self._couriers.get(claim.destination)
         if courier is None:
             raise Rejected(f"destination {claim.destination} is not in the settings any more")
+        failpoint(Failpoint.DELIVER_AFTER_CLAIM)
         receipt = courier.deliver(claim.result_id)
-        recorded = deliveries.finish(self._engine, claim, datetime.now(UTC), receipt.dimse_status)
+        failpoint(Failpoint.DELIVER_AFTER_SEND)
+        recorded = deliveries.finish(self._engine, claim, utc_now(), receipt.dimse_status)
+        failpoint(Failpoint.DELIVER_AFTER_RECORD)
         _log.info(
             "report_sent",
             sop_instance_uid=receipt.sop_instance_uid,
@@ -71,7 +76,7 @@ class ReportDelivery:
         status = error.status if isinstance(error, ReportRefused | PeerBusy) else None
         text = f"{type(error).__name__}: {error}"
         if for_good:
-            moved = deliveries.fail(self._engine, claim, datetime.now(UTC), text, status)
+            moved = deliveries.fail(self._engine, claim, utc_now(), text, status)
             _log.error("delivery_failed", delivery_id=claim.delivery_id, error=text, moved=moved)
         else:
             end_delivery(self._engine, claim, self._settings, text, dimse_status=status)

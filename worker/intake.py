@@ -1,7 +1,6 @@
 """Intake: the row behind every acknowledged instance, and the signs of life of open associations."""
 
 import threading
-from datetime import UTC, datetime
 
 import structlog
 
@@ -10,6 +9,8 @@ from db.instances import NewInstance, Recorded
 from db.session import Engine
 from dicom_gateway.associations import AssociationClosed, AssociationOpened
 from dicom_gateway.reception import ReceivedInstance
+from domain.clock import utc_now
+from domain.failpoints import Failpoint, failpoint
 
 _log = structlog.get_logger()
 
@@ -42,6 +43,7 @@ class Intake:
                 received_at=received.received_at,
             ),
         )
+        failpoint(Failpoint.RECEIVE_AFTER_COMMIT)
         if recorded is not Recorded.NEW:
             level = _log.warning if recorded is Recorded.DIFFERS else _log.info
             level("instance_repeated", recorded=recorded.value, sop_instance_uid=received.sop_instance_uid)
@@ -63,4 +65,4 @@ class Intake:
         """Write down that the open associations are open. Raises StoreUnavailable."""
         with self._lock:
             alive = list(self._open)
-        instances.touch_associations(self._engine, alive, datetime.now(UTC))
+        instances.touch_associations(self._engine, alive, utc_now())

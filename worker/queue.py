@@ -5,7 +5,6 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 from celery import Celery
@@ -14,7 +13,9 @@ from kombu.exceptions import OperationalError
 from config.settings import Settings
 from db import deliveries, studies
 from db.session import Engine
+from domain.clock import utc_now
 from domain.errors import BrokerUnavailable
+from domain.failpoints import Failpoint, failpoint
 
 ANALYSE_QUEUE = "analyse"
 DELIVER_QUEUE = "deliver"
@@ -81,17 +82,18 @@ class Doorbell:
     def ring_for_studies(self, study_ids: list[int]) -> None:
         """Queue the analysis of each study. Raises BrokerUnavailable, StoreUnavailable."""
         self._ring(ANALYSE_TASK, study_ids)
-        studies.note_queued(self._engine, study_ids, datetime.now(UTC))
+        studies.note_queued(self._engine, study_ids, utc_now())
 
     def ring_for_deliveries(self, delivery_ids: list[int]) -> None:
         """Queue each delivery. Raises BrokerUnavailable, StoreUnavailable."""
         self._ring(DELIVER_TASK, delivery_ids)
-        deliveries.note_queued(self._engine, delivery_ids, datetime.now(UTC))
+        deliveries.note_queued(self._engine, delivery_ids, utc_now())
 
     def _ring(self, task: str, ids: list[int]) -> None:
         with _broker_errors():
             for row_id in ids:
                 self._app.send_task(task, args=(row_id,))
+                failpoint(Failpoint.RING_BEFORE_NOTE)
 
     def depth(self, queue: str) -> int:
         """Count the messages that wait in a queue. Raises BrokerUnavailable."""

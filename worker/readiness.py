@@ -1,14 +1,16 @@
 """Readiness: which studies are complete, and the sweep that rings for whatever was forgotten."""
 
 import threading
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
 from config.settings import AnalysisSettings, DeliverySettings, ReadinessSettings
 from db import deliveries, studies
 from db.session import Engine
+from domain.clock import utc_now
 from domain.errors import BrokerUnavailable, StoreUnavailable
+from domain.failpoints import Failpoint, failpoint
 from worker.attempts import end_analysis, end_delivery
 from worker.queue import ANALYSE_QUEUE, DELIVER_QUEUE, Doorbell
 
@@ -51,11 +53,12 @@ class Readiness:
     def sweep(self) -> None:
         """Look once. Raises StoreUnavailable, BrokerUnavailable."""
         self._end_expired_claims()
-        now = datetime.now(UTC)
+        now = utc_now()
         quiet = timedelta(seconds=self._settings.study_quiet_seconds)
         stale = timedelta(seconds=self._settings.association_stale_seconds)
         for study_id in studies.mark_ready(self._engine, now, quiet, stale):
             _log.info("study_ready", study_id=study_id)
+            failpoint(Failpoint.SWEEP_AFTER_READY)
         # Deliveries first: what is analysed already should not wait for a long queue of studies to be rung for.
         self._doorbell.ring_for_deliveries(
             list(deliveries.due(self._engine, now, self._requeue_before(DELIVER_QUEUE, now)))
@@ -69,7 +72,7 @@ class Readiness:
         return now - timedelta(seconds=self._settings.requeue_seconds)
 
     def _end_expired_claims(self) -> None:
-        now = datetime.now(UTC)
+        now = utc_now()
         for claim in studies.expired_claims(self._engine, now):
             end_analysis(self._engine, claim, self._analysis_settings, _LEASE_RAN_OUT)
         for expired in deliveries.expired_claims(self._engine, now):

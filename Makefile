@@ -9,7 +9,7 @@ INSTALL := $(PIP) install --require-hashes
 UV_COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q
 
 .DEFAULT_GOAL := help
-.PHONY: help venv venv-test venv-train demo up test check pytest locks clean
+.PHONY: help venv venv-test venv-train demo up test drills check pytest locks clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -27,6 +27,9 @@ up: $(VENV)/.base ## start the same service and simulated PACS, and stay up
 	@$(BIN)/cxr-triage demo --stay-up
 
 test: check pytest ## every check and every test
+
+drills: $(VENV)/.test ## break the service in every known way, for an hour or two, and count what is lost
+	$(BIN)/cxr-triage drill
 
 check: $(VENV)/.test ## ruff, mypy, import-linter
 	$(BIN)/ruff check .

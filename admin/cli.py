@@ -38,6 +38,7 @@ _COMMANDS = (
     _Command("config", "admin.config_commands", "app", _DAILY),
     _Command("db", "admin.db_commands", "app", _DAILY),
     _Command("model", "admin.model_commands", "app", _DAILY),
+    _Command("drill", "admin.drill_command", "drill", _DAILY),
     _Command("demo", "admin.demo_command", "demo", _TRY),
     _Command("predict", "admin.predict_command", "predict", _TRY),
     _Command("send", "admin.send_command", "send", _TRY),

@@ -17,9 +17,11 @@ from admin.embedded_broker import broker_command
 from admin.exit_status import EXIT_REJECTED
 from config.settings import Settings
 from db import deliveries, schema, studies
-from db.session import make_engine
+from db.session import Engine, make_engine
 from domain.errors import ConfigurationInvalid
 from worker.lifeline import die_with_parent
+from worker.orphans import end_claims_of_dead_worker
+from worker.queue import ANALYSE_QUEUE, DELIVER_QUEUE
 
 _log = structlog.get_logger()
 #: Seconds between two looks at the children.
@@ -38,6 +40,8 @@ class Child:
 
     name: str
     command: Sequence[str]
+    #: The queue that it serves alone, if it is a worker.
+    queue: str | None = None
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     #: Deaths in a row, each soon after its start.
@@ -51,8 +55,8 @@ class Child:
         self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, preexec_fn=_prepare_child)  # noqa: PLW1509 - one prctl, and no threads yet
         _log.info("process_started", name=self.name, pid=self.process.pid)
 
-    def look(self) -> None:
-        """Start it if it is due; note its death if it died.
+    def look(self) -> bool:
+        """Start it if it is due; note its death, and return True, if it died.
 
         Raises ConfigurationInvalid when it died of what starting again cannot mend.
         """
@@ -70,6 +74,8 @@ class Child:
             self.process = None
             if exit_status == EXIT_REJECTED:
                 raise ConfigurationInvalid(f"{self.name} cannot run as it is configured; its own message is above")
+            return True
+        return False
 
     def ask_to_stop(self) -> None:
         """SIGTERM: finish what is under way."""
@@ -100,17 +106,20 @@ def run_service(settings: Settings, options: Sequence[str], stop: threading.Even
     Raises ConfigurationInvalid when another service has the data folder.
     """
     with _only_service(settings):
-        _prepare_database(settings)
+        engine = make_engine(settings.database_url)
+        _prepare_database(settings, engine)
         children = _children(settings, options)
         try:
             while not stop.is_set():
                 for child in children:
-                    child.look()
+                    if child.look() and child.queue and _is_alone(settings):
+                        end_claims_of_dead_worker(engine, settings, child.queue)
                 stop.wait(_LOOK_SECONDS)
         finally:
             # The broker last: the workers still talk to it while they finish.
             _stop([child for child in children if child.name != _BROKER])
             _stop([child for child in children if child.name == _BROKER])
+            engine.dispose()
 
 
 def _stop(children: Sequence[Child]) -> None:
@@ -126,22 +135,24 @@ def _children(settings: Settings, options: Sequence[str]) -> list[Child]:
     children = [
         Child("listen", [*ours, "listen", *options]),
         Child("sweep", [*ours, "sweep", *options]),
-        Child("work-analyse", [*ours, "work", "--queue", "analyse", *options]),
-        Child("work-deliver", [*ours, "work", "--queue", "deliver", *options]),
+        *(Child(f"work-{q}", [*ours, "work", "--queue", q, *options], q) for q in (ANALYSE_QUEUE, DELIVER_QUEUE)),
     ]
-    if not settings.broker.url.get_secret_value():
+    if _is_alone(settings):
         children.insert(0, Child(_BROKER, broker_command(settings)))
     return children
 
 
-def _prepare_database(settings: Settings) -> None:
-    """Migrate; with the embedded broker every worker is ours, so take back what killed ones had under way."""
-    engine = make_engine(settings.database_url)
+def _is_alone(settings: Settings) -> bool:
+    """With the embedded broker every worker is ours."""
+    return not settings.broker.url.get_secret_value()
+
+
+def _prepare_database(settings: Settings, engine: Engine) -> None:
+    """Migrate; where every worker is ours, take back what killed ones had under way."""
     schema.upgrade(engine)
-    if not settings.broker.url.get_secret_value():
+    if _is_alone(settings):
         taken = studies.release_all_claims(engine) + deliveries.release_all_claims(engine)
         _log.info("database_ready", claims_taken_back=taken)
-    engine.dispose()
 
 
 @contextmanager

@@ -172,11 +172,15 @@ def close_association(engine: Engine, association_id: str, now: datetime) -> Non
         session.execute(update(Association).where(Association.id == association_id).values(seen_at=now, closed_at=now))
 
 
+def all_of_study(engine: Engine, study_id: int) -> Sequence[Instance]:
+    """List a study's instances in order of arrival, each content of one UID by itself."""
+    with reading(engine) as session:
+        return session.scalars(select(Instance).where(Instance.study_id == study_id).order_by(Instance.id)).all()
+
+
 def newest_of_study(engine: Engine, study_id: int) -> list[Instance]:
     """List a study's instances in order of arrival; of several with one UID only the newest."""
-    with reading(engine) as session:
-        rows = session.scalars(select(Instance).where(Instance.study_id == study_id).order_by(Instance.id)).all()
-    return list({row.sop_instance_uid: row for row in rows}.values())
+    return list({row.sop_instance_uid: row for row in all_of_study(engine, study_id)}.values())
 
 
 def considered(engine: Engine, study_id: int, sop_instance_uids: Sequence[str]) -> list[Instance]:

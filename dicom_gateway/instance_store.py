@@ -108,12 +108,12 @@ class InstanceStore:
         """
         path = self.path_of(relative_path)
         try:
-            return path.stat().st_size == size_bytes and _data_set_sha256(path) == sha256
+            return path.stat().st_size == size_bytes and data_set_sha256(path) == sha256
         except OSError:
             return False
 
 
-def _data_set_sha256(path: Path) -> str | None:
+def data_set_sha256(path: Path) -> str | None:
     """Hash what follows the file meta; None when the file does not begin as PS3.10 7.1 says."""
     digest = hashlib.sha256()
     with path.open("rb") as file:

@@ -3,6 +3,7 @@
 It takes reports and images, remembers every attempt, and sends studies to the service as a modality would.
 """
 
+import hashlib
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -97,6 +98,8 @@ class StoreAttempt:
     #: What was answered; None for an abort.
     status: int | None
     is_kept: bool
+    #: Hexadecimal, of the data set; empty when it was not kept.
+    sha256: str = ""
 
 
 class SimulatedPacs:
@@ -126,6 +129,7 @@ class SimulatedPacs:
         self._faults_left = faults.fault_count
         self._attempts: list[StoreAttempt] = []
         self._kept: dict[str, Dataset] = {}
+        self._open = self._most_open = 0
 
     @property
     def address(self) -> tuple[str, int]:
@@ -148,6 +152,12 @@ class SimulatedPacs:
     def reports(self) -> tuple[Dataset, ...]:
         """The structured reports among `instances`."""
         return tuple(ds for ds in self.instances if ds.SOPClassUID in REPORT_SOP_CLASSES)
+
+    @property
+    def most_open(self) -> int:
+        """The most connections that were open at one time."""
+        with self._changed:
+            return self._most_open
 
     def times_sent(self, sop_instance_uid: str) -> int:
         """Count how often this instance was sent."""
@@ -185,7 +195,12 @@ class SimulatedPacs:
 
     def start(self) -> None:
         """Take the port, and listen on it at once or after `away_seconds`; raises OSError."""
-        handlers = [(evt.EVT_REQUESTED, self._on_requested), (evt.EVT_C_STORE, self._on_store)]
+        handlers = [
+            (evt.EVT_CONN_OPEN, lambda _: self._count_open(1)),
+            (evt.EVT_CONN_CLOSE, lambda _: self._count_open(-1)),
+            (evt.EVT_REQUESTED, self._on_requested),
+            (evt.EVT_C_STORE, self._on_store),
+        ]
         self._stopping.clear()
         self._server = PacsServer(self.ae_title, self._address, self._contexts, handlers)
         self._address = (self._address[0], int(self._server.server_address[1]))
@@ -219,6 +234,11 @@ class SimulatedPacs:
                 raise TimeoutError(f"{len(seen())} of {number} came in {timeout_seconds} s")
             return seen()
 
+    def _count_open(self, change: int) -> None:
+        with self._changed:
+            self._open += change
+            self._most_open = max(self._most_open, self._open)
+
     def _on_requested(self, event: evt.Event) -> None:
         with self._changed:
             refuses = self._faults.refuse_association
@@ -251,6 +271,7 @@ class SimulatedPacs:
             return self._faults
 
     def _note(self, event: evt.Event, status: int | None, *, is_kept: bool = False) -> None:
+        encoded = event.encoded_dataset() if is_kept else b""
         attempt = StoreAttempt(
             sop_instance_uid=str(event.request.AffectedSOPInstanceUID),
             sop_class_uid=str(event.request.AffectedSOPClassUID),
@@ -258,8 +279,8 @@ class SimulatedPacs:
             received_at=datetime.now(UTC),
             status=status,
             is_kept=is_kept,
+            sha256=hashlib.sha256(encoded).hexdigest() if is_kept else "",
         )
-        encoded = event.encoded_dataset() if is_kept else b""
         with self._changed:
             self._attempts.append(attempt)
             if is_kept:

@@ -1,0 +1,202 @@
+"""The rig: the real service as processes on a folder of its own, with short waits, and a simulated PACS beside it."""
+
+import contextlib
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from admin.drills.ledger import Ledger
+from admin.service_process import ServiceProcess
+from config.load import load_settings
+from db import deliveries, results, studies
+from db.tables import Study
+from dicom_gateway.association_scu import Destination
+from dicom_gateway.simulated_pacs import SimulatedPacs
+from domain.errors import StoreUnavailable
+from domain.failpoints import FAILPOINTS_VARIABLE, Failpoints
+from domain.study import DeliveryState, StudyStatus
+from worker.bootstrap import Collaborators
+
+#: Seconds after which what has not happened counts as stuck: long, because a slow machine is no fault.
+PATIENCE_SECONDS = 240.0
+_POLL_SECONDS = 0.05
+#: A process younger than this is started again late when it dies (admin.supervisor).
+_STEADY_SECONDS = 10.5
+#: What a hospital waits for minutes, a drill waits for seconds.
+_SHORT_WAITS = {
+    "CXR_READINESS__STUDY_QUIET_SECONDS": "0.4",
+    "CXR_READINESS__SWEEP_SECONDS": "0.1",
+    "CXR_READINESS__ASSOCIATION_STALE_SECONDS": "6",
+    "CXR_READINESS__REQUEUE_SECONDS": "3",
+    "CXR_BROKER__VISIBILITY_TIMEOUT_SECONDS": "30",
+    "CXR_ANALYSIS__RETRY_SECONDS": "0.2",
+    "CXR_ANALYSIS__SOFT_TIME_LIMIT_SECONDS": "20",
+    "CXR_ANALYSIS__HARD_TIME_LIMIT_SECONDS": "25",
+    "CXR_ANALYSIS__LEASE_MARGIN_SECONDS": "2",
+    "CXR_DELIVERY__FIRST_RETRY_SECONDS": "0.2",
+    "CXR_DELIVERY__LONGEST_RETRY_SECONDS": "2",
+    "CXR_DELIVERY__SOFT_TIME_LIMIT_SECONDS": "20",
+    "CXR_DELIVERY__HARD_TIME_LIMIT_SECONDS": "25",
+    "CXR_DELIVERY__LEASE_MARGIN_SECONDS": "2",
+}
+
+
+class Rig:
+    """A service and a PACS to break; counts from its ledger. A context manager: everything ends with it."""
+
+    def __init__(
+        self, folder: Path, environment: Mapping[str, str] | None = None, *, data_dir: Path | None = None
+    ) -> None:
+        """Prepare below `folder`; `environment` goes above the short waits, `data_dir` may lie elsewhere."""
+        self.folder = folder
+        self.ledger = Ledger()
+        self.pacs = SimulatedPacs("SIMPACS")
+        self.failpoints = Failpoints(folder / "failpoints")
+        self.longest_recovery = 0.0
+        self._environment = _SHORT_WAITS | dict(environment or {})
+        self.data_dir = data_dir or folder / "data"
+        self._extra: list[ServiceProcess] = []
+
+    def __enter__(self) -> Self:
+        (self.folder / "failpoints").mkdir(parents=True)
+        self.pacs.start()
+        variables = {**self._environment, FAILPOINTS_VARIABLE: str(self.failpoints.folder)}
+        options = ["--dicom-port", "0", "--pacs", f"SIMPACS@127.0.0.1:{self.pacs.address[1]}"]
+        self.service = ServiceProcess(self.data_dir, options, variables)
+        self.service.start()
+        self.service.wait_until_listening()
+        overrides: dict[str, dict[str, object]] = {"service": {"data_dir": self.data_dir}}
+        if url := self._environment.get("CXR_DATABASE__URL"):
+            overrides["database"] = {"url": url}
+        self.collaborators = Collaborators(load_settings(None, overrides))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self.service.stop()
+        self.pacs.stop()
+        self.collaborators.engine.dispose()
+
+    def listener(self) -> Destination | None:
+        """Give the Storage SCP as it listens now; None while it does not."""
+        try:
+            address = json.loads((self.data_dir / "run" / "listener.json").read_text())
+        except (FileNotFoundError, ValueError):
+            return None
+        return Destination("service", "CXR_TRIAGE", "127.0.0.1", address["port"], "MODALITY", 5.0, 20.0, 60.0, 60.0)
+
+    def pid_of(self, name: str) -> int:
+        """Give the pid of a process of the service, as the supervisor last started it."""
+        return self._started(name)[0]
+
+    def _started(self, name: str) -> tuple[int, int]:
+        """Give pid and number of starts of a process."""
+        started = [
+            json.loads(line)["pid"]
+            for line in self.service.log_file.read_text().splitlines()
+            if '"process_started"' in line and f'"name": "{name}"' in line
+        ]
+        return (started[-1], len(started)) if started else (0, 0)
+
+    def kill(self, name: str) -> None:
+        """SIGKILL a process of the service."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid_of(name), signal.SIGKILL)
+
+    def kill_child_of(self, name: str) -> None:
+        """SIGKILL a pool process of a worker."""
+        for pid in children_of(self.pid_of(name))[:1]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def restart(self) -> None:
+        """SIGKILL the supervisor, and with it everything; start it again."""
+        self.service.kill()
+        self.service.start()
+        self.service.wait_until_listening()
+
+    @contextlib.contextmanager
+    def stopped(self, names: Sequence[str]) -> Iterator[None]:
+        """SIGSTOP processes, with their pool processes, for a while."""
+        pids = [pid for name in names for pid in (self.pid_of(name), *children_of(self.pid_of(name)))]
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+
+    def wait_until_steady(self, name: str) -> None:
+        """Wait until a process has lived long enough to be started again at once when it dies."""
+        wait_until(lambda: _age_seconds(self.pid_of(name)) > _STEADY_SECONDS, f"{name} steady")
+
+    def study(self, study_instance_uid: str) -> Study | None:
+        """Give a study as it is now; None also while the database is away."""
+        try:
+            return studies.find(self.collaborators.engine, study_instance_uid)
+        except StoreUnavailable:
+            return None
+
+    def is_settled(self, study_instance_uid: str) -> bool:
+        """Say whether a study has come to its end: reported, and nothing left to send; or FAILED, where expected."""
+        study = self.study(study_instance_uid)
+        if study is None:
+            return False
+        if study_instance_uid in self.ledger.to_fail:
+            return study.status is StudyStatus.FAILED
+        if study.status is not StudyStatus.REPORTED:
+            return False
+        engine = self.collaborators.engine
+        sent = [
+            delivery.state
+            for result in results.of_study(engine, study.id)
+            for delivery in deliveries.of_result(engine, result.id)
+        ]
+        return all(state is DeliveryState.SENT for state in sent)
+
+    def settle(self, studies_sent: Sequence[str], since: float, patience: float = PATIENCE_SECONDS) -> None:
+        """Wait until studies are settled; what took too long is left to the count as stuck.
+
+        `since` is time.monotonic() when the fault was over: the recovery is counted from there.
+        """
+        deadline = time.monotonic() + patience
+        for uid in studies_sent:
+            while not self.is_settled(uid) and time.monotonic() < deadline:
+                time.sleep(_POLL_SECONDS)
+        self.longest_recovery = max(self.longest_recovery, time.monotonic() - since)
+
+
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = PATIENCE_SECONDS) -> None:
+    """Poll until a condition holds; raises TimeoutError with `what`."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not in {seconds:.0f} s: {what}")
+        time.sleep(_POLL_SECONDS)
+
+
+def children_of(pid: int) -> list[int]:
+    """List the pids of a process's children (proc(5))."""
+    try:
+        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except FileNotFoundError:
+        return []
+
+
+def _age_seconds(pid: int) -> float:
+    """Give the age of a process, from proc(5)'s start time in clock ticks since boot; 0 when it is gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except FileNotFoundError:
+        return 0.0
+    up = float(Path("/proc/uptime").read_text().split()[0])
+    return up - int(fields[19]) / os.sysconf("SC_CLK_TCK")

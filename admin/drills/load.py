@@ -33,13 +33,21 @@ class Load:
         return sorted({xray.study_instance_uid for xray in self._xrays.values()})
 
     def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
+        self.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.join()
+
+    def start(self) -> None:
+        """Start the senders."""
+        for thread in self._threads:
+            thread.start()
+
+    def join(self) -> None:
+        """Wait until everything is acknowledged, or patience is over."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))

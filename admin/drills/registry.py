@@ -1,6 +1,12 @@
 """Every drill, in the order in which they run."""
 
-from admin.drills import kills
+from admin.drills import brokers, databases, disks, kills, repeats
 from admin.drills.drill import Drill
 
-DRILLS: tuple[Drill, ...] = (*kills.DRILLS,)
+DRILLS: tuple[Drill, ...] = (
+    *kills.DRILLS,
+    *brokers.DRILLS,
+    *databases.DRILLS,
+    *disks.DRILLS,
+    *repeats.DRILLS,
+)

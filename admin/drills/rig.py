@@ -149,9 +149,13 @@ class Rig:
     def is_settled(self, study_instance_uid: str) -> bool:
         """Say whether a study has come to its end: reported, and nothing left to send; or FAILED, where expected."""
         study = self.study(study_instance_uid)
-        if study is None:
+        try:
+            return study is not None and self._is_at_its_end(study)
+        except StoreUnavailable:
             return False
-        if study_instance_uid in self.ledger.to_fail:
+
+    def _is_at_its_end(self, study: Study) -> bool:
+        if study.study_instance_uid in self.ledger.to_fail:
             return study.status is StudyStatus.FAILED
         if study.status is not StudyStatus.REPORTED:
             return False

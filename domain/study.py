@@ -81,6 +81,13 @@ _PLAIN_RADIOGRAPHS = frozenset({"CR", "DX"})
 MINIMUM_SIDE = 128
 #: Rows or columns above this are refused before anything is allocated.
 MAXIMUM_SIDE = 16384
+#: Pixels above this are refused too: three times the largest detector, and what one process can hold.
+MAXIMUM_PIXELS = 1 << 26
+
+
+def has_sane_size(rows: int, columns: int) -> bool:
+    """Say whether an image of this size may be allocated and can be a radiograph."""
+    return MINIMUM_SIDE <= min(rows, columns) <= max(rows, columns) <= MAXIMUM_SIDE and rows * columns <= MAXIMUM_PIXELS
 
 
 def refuse_by_header(header: ImageHeader) -> Refusal | None:
@@ -129,7 +136,7 @@ def _refuse_pixel_module(header: ImageHeader) -> Refusal | None:
     if header.samples_per_pixel != 1 or not header.photometric_interpretation.startswith("MONOCHROME"):
         return Refusal(RefusalCode.COLOUR, header.photometric_interpretation[:40] or "photometric missing")
     sides = (header.rows, header.columns)
-    if min(sides) < MINIMUM_SIDE or max(sides) > MAXIMUM_SIDE:
+    if not has_sane_size(*sides):
         return Refusal(RefusalCode.IMAGE_SIZE, f"{header.rows} rows, {header.columns} columns")
     return None
 

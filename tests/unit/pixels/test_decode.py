@@ -194,7 +194,8 @@ def test_numbers_as_text() -> None:
         ({"BitsStored": 17}, RefusalCode.UNDECODABLE),
         ({"HighBit": 3}, RefusalCode.UNDECODABLE),
         ({"Rows": 129}, RefusalCode.UNDECODABLE),
-        ({"Rows": 16384, "Columns": 16384}, RefusalCode.UNDECODABLE),
+        ({"Rows": 16384, "Columns": 4097}, RefusalCode.IMAGE_SIZE),
+        ({"Rows": 16384, "Columns": 4096}, RefusalCode.UNDECODABLE),
     ],
 )
 def test_refused_pixel_modules(attributes: dict[str, object], code: RefusalCode) -> None:

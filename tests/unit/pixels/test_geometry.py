@@ -72,9 +72,11 @@ def test_stretching(aspect: float, shape: tuple[int, int]) -> None:
 
 
 def test_stretching_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No side grows beyond the largest that is allowed."""
+    """Neither a side nor the whole grows beyond the largest that is allowed."""
     monkeypatch.setattr("dicom_gateway.geometry.MAXIMUM_SIDE", 200)
     assert with_square_pixels(gradient(), 2.0).shape == (200, 90)
+    monkeypatch.setattr("dicom_gateway.geometry.MAXIMUM_PIXELS", 11520)
+    assert with_square_pixels(gradient(), 2.0).shape == (160, 72)
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(512, 448), (300, 400), (128, 128)])

@@ -20,6 +20,10 @@ BUSY_SECONDS = 30
 #: Seconds that PostgreSQL may take for one answer, or to accept a connection, before it counts as away.
 ANSWER_SECONDS = 60.0
 _POSTGRESQL_PORT = 5432
+#: SQLSTATE of what PostgreSQL may do better later (its manual, Appendix A): connection exceptions, read-only
+#: transactions (a standby after a failover), rollbacks, insufficient resources (connections, disk, memory), operator
+#: intervention, system errors. pg8000 raises them as any of DB-API's classes.
+_PASSING_STATES = ("08", "25006", "40", "53", "57", "58")
 
 
 def make_engine(url: str, *, answer_seconds: float = ANSWER_SECONDS) -> Engine:
@@ -120,6 +124,23 @@ def _store_errors() -> Iterator[None]:
     except (OperationalError, InterfaceError) as error:
         raise StoreUnavailable(f"database: {error.orig}") from error
     except DBAPIError as error:
-        if not error.connection_invalidated:
+        if not (error.connection_invalidated or _may_pass(error)):
             raise
-        raise StoreUnavailable(f"database connection lost: {error.orig}") from error
+        raise StoreUnavailable(f"database: {_words(error)}") from error
+
+
+def _may_pass(error: DBAPIError) -> bool:
+    """Say whether PostgreSQL named a state that passes."""
+    return _field(error, "C").startswith(_PASSING_STATES)
+
+
+def _words(error: DBAPIError) -> str:
+    """Give PostgreSQL's message without its detail, which may quote values."""
+    return _field(error, "M") or "connection lost"
+
+
+def _field(error: DBAPIError, name: str) -> str:
+    """Give one field of PostgreSQL's error message, which pg8000 hands over as a dictionary."""
+    arguments = getattr(error.orig, "args", ())
+    fields = arguments[0] if arguments and isinstance(arguments[0], dict) else {}
+    return str(fields.get(name, ""))

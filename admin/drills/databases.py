@@ -9,13 +9,15 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import parse_qs, urlsplit
+
+import pg8000.dbapi
 
 from admin.drills.drill import Drill, DrillRun
 from admin.drills.load import new_load
 from admin.drills.rig import Rig, wait_until
 from admin.drills.tally import Tally, count
-from db.session import make_engine, reading
-from domain.errors import ConfigurationInvalid, StoreUnavailable
+from domain.errors import ConfigurationInvalid
 
 _LOCK_SECONDS = (0.5, 6.0)
 #: Every so many rounds it is locked for longer than a writer waits (db.session.BUSY_SECONDS).
@@ -106,14 +108,15 @@ def _read_only(server: Server) -> Iterator[None]:
 @contextlib.contextmanager
 def _out_of_connections(server: Server) -> Iterator[None]:
     """Take every connection that the server has."""
-    engine = make_engine(server.get_uri("drill"))
+    where = urlsplit(server.get_uri("drill"))
+    socket = f"{parse_qs(where.query)['host'][0]}/.s.PGSQL.{where.port or 5432}"
     with contextlib.ExitStack() as held:
         server.psql(_CUT)
-        with contextlib.suppress(StoreUnavailable):
+        with contextlib.suppress(pg8000.dbapi.Error, OSError):
             for _ in range(_CONNECTIONS):
-                held.enter_context(reading(engine)).connection()
+                taken = pg8000.dbapi.connect(where.username or "", database="drill", unix_sock=socket)
+                held.enter_context(contextlib.closing(taken))
         yield
-    engine.dispose()
 
 
 _FAULTS: tuple[Callable[[Server], AbstractContextManager[None]], ...] = (

@@ -17,6 +17,8 @@ class EventKind(StrEnum):
     STUDY_OPENED = "study_opened"
     LATE_INSTANCE = "late_instance"
     INSTANCE_DIFFERS = "instance_differs"
+    INSTANCE_DAMAGED = "instance_damaged"
+    INSTANCE_MENDED = "instance_mended"
     STUDY_READY = "study_ready"
     ANALYSIS_STARTED = "analysis_started"
     ANALYSIS_RETRY = "analysis_retry"

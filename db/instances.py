@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Engine, exists, select, update
+from sqlalchemy import Engine, and_, exists, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -43,6 +43,8 @@ class Recorded(StrEnum):
     DUPLICATE = "duplicate"
     #: The same UID with other bytes: kept beside the first.
     DIFFERS = "differs"
+    #: The same UID and the same bytes, whose file had been found damaged: it is whole again.
+    MENDED = "mended"
 
 
 def record_instance(engine: Engine, new: NewInstance) -> Recorded:
@@ -56,7 +58,7 @@ def record_instance(engine: Engine, new: NewInstance) -> Recorded:
         _note_association(session, new, study)
         known_uid = session.scalar(select(exists().where(Instance.sop_instance_uid == new.sop_instance_uid)))
         if not _insert_instance(session, new, study):
-            return Recorded.DUPLICATE
+            return _mend(session, study, new)
         _reopen(session, study, new)
         if known_uid:
             events.record(
@@ -129,6 +131,21 @@ def _insert_instance(session: Session, new: NewInstance, study: Study) -> bool:
     )
 
 
+def _mend(session: Session, study: Study, new: NewInstance) -> Recorded:
+    """Take a repeated instance: it changes nothing, unless its file was damaged, which these bytes have replaced."""
+    damaged = and_(
+        Instance.sop_instance_uid == new.sop_instance_uid,
+        Instance.sha256 == new.sha256,
+        Instance.damaged_at.is_not(None),
+    )
+    if not session.connection().execute(update(Instance).where(damaged).values(damaged_at=None)).rowcount:
+        return Recorded.DUPLICATE
+    _reopen(session, study, new)
+    kind = EventKind.INSTANCE_MENDED
+    events.record(session, new.received_at, kind, study.id, sop_instance_uid=new.sop_instance_uid)
+    return Recorded.MENDED
+
+
 def _reopen(session: Session, study: Study, new: NewInstance) -> None:
     study.last_received_at = max(study.last_received_at, new.received_at)
     if study.status is StudyStatus.RECEIVING:
@@ -156,6 +173,16 @@ def start_over(study: Study) -> None:
         None
     )
     study.ready_at = study.analysis_started_at = study.analysed_at = study.reported_at = None
+
+
+def note_damage(engine: Engine, damaged: Sequence[Instance], now: datetime) -> None:
+    """Remember that files were found missing or altered: the same bytes, sent again, then open a new revision."""
+    with transaction(engine) as session:
+        for row in damaged:
+            is_news = and_(Instance.id == row.id, Instance.damaged_at.is_(None))
+            if session.connection().execute(update(Instance).where(is_news).values(damaged_at=now)).rowcount:
+                uid = row.sop_instance_uid
+                events.record(session, now, EventKind.INSTANCE_DAMAGED, row.study_id, sop_instance_uid=uid)
 
 
 def touch_associations(engine: Engine, open_ids: Sequence[str], now: datetime) -> None:

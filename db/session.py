@@ -127,6 +127,8 @@ def _store_errors() -> Iterator[None]:
         if not (error.connection_invalidated or _may_pass(error)):
             raise
         raise StoreUnavailable(f"database: {_words(error)}") from error
+    except OSError as error:  # while a connection that is lost is given back
+        raise StoreUnavailable(f"database connection lost: {error.strerror}") from error
 
 
 def _may_pass(error: DBAPIError) -> bool:

@@ -142,6 +142,8 @@ class Instance(Base):
     #: Of the encoded data set, without the file meta information.
     sha256: Mapped[str] = mapped_column(String(64))
     received_at: Mapped[datetime]
+    #: When its file was found missing or altered; the same bytes, sent again, mend it.
+    damaged_at: Mapped[datetime | None]
 
     __table_args__ = (UniqueConstraint("sop_instance_uid", "sha256"),)
 

@@ -66,7 +66,7 @@ _WORDS = {
     RefusalCode.FLAT_IMAGE: "image without contrast",
     RefusalCode.NO_PIXELS: "no pixel data",
     RefusalCode.OUTSIDE_POPULATION: "patient outside the intended population",
-    RefusalCode.STORE_DAMAGED: "stored image missing or altered",
+    RefusalCode.STORE_DAMAGED: "stored image missing or altered: send it again",
     RefusalCode.NO_IMAGE: "no image to consider",
 }
 

@@ -96,11 +96,21 @@ class StudyAnalysis:
         self._ring(delivery_ids)
 
     def _damaged(self, rows: Sequence[Instance]) -> list[str]:
-        """Name the instances whose file is missing or differs from what was acknowledged."""
-        damaged = [r for r in rows if not self._store.verify(r.relative_path, r.sha256, r.size_bytes)]
+        """Name the instances whose file is missing or differs from what was acknowledged, and note it.
+
+        Looked at again after the note: whoever sends the bytes again from then on opens a new revision, and who
+        did before has mended the file.
+        """
+        damaged = self._unsound(rows)
+        if damaged:
+            instances.note_damage(self._engine, damaged, utc_now())
+            damaged = self._unsound(damaged)
         for row in damaged:
             _log.error("stored_instance_damaged", sop_instance_uid=row.sop_instance_uid, path=row.relative_path)
         return [row.sop_instance_uid for row in damaged]
+
+    def _unsound(self, rows: Sequence[Instance]) -> list[Instance]:
+        return [row for row in rows if not self._store.verify(row.relative_path, row.sha256, row.size_bytes)]
 
     def _ring(self, delivery_ids: list[int]) -> None:
         try:

@@ -45,7 +45,7 @@ class Intake:
         )
         failpoint(Failpoint.RECEIVE_AFTER_COMMIT)
         if recorded is not Recorded.NEW:
-            level = _log.warning if recorded is Recorded.DIFFERS else _log.info
+            level = _log.info if recorded is Recorded.DUPLICATE else _log.warning
             level("instance_repeated", recorded=recorded.value, sop_instance_uid=received.sop_instance_uid)
 
     def on_association_open(self, opened: AssociationOpened) -> None:

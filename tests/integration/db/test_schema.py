@@ -5,7 +5,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, text
 
-from db import results, schema, studies
+from db import instances, results, schema, studies
 from db.session import make_engine, reading, transaction
 from db.tables import Base
 from domain.errors import ConfigurationInvalid, StoreUnavailable
@@ -16,6 +16,13 @@ _FIRST_SCHEMA_ROWS = """
     INSERT INTO result (id, study_id, revision, model_version, assessment, probability, considered, notes,
                         reading_priority, created_at)
     VALUES (1, 1, 1, 'm1', 'suspected', 0.5, '[]', '[]', 'HIGH', '2026-01-01 00:00:00')
+"""
+_INSTANCE_ROWS = """
+    INSERT INTO association (id, calling_ae_title, called_ae_title, peer_address, current_study_id, opened_at, seen_at)
+    VALUES ('a1', 'A', 'B', '192.0.2.1', 1, '2026-01-01 00:00:00', '2026-01-01 00:00:00');
+    INSERT INTO instance (id, study_id, association_id, sop_instance_uid, sop_class_uid, series_instance_uid,
+                          transfer_syntax_uid, relative_path, size_bytes, sha256, received_at)
+    VALUES (1, 1, 'a1', '1.2.3.4', '1.2', '1.2.3.1', '1.2.1', 'x', 1, 'h', '2026-01-01 00:00:00')
 """
 
 
@@ -40,6 +47,18 @@ def test_a_database_of_the_first_schema_is_migrated_with_its_rows(sqlite_url: st
     schema.upgrade(engine)
     (result,) = results.of_study(engine, 1)
     assert (result.probability, result.is_shadow) == (0.5, False)
+
+
+def test_an_instance_from_before_damage_was_noted_counts_as_whole(sqlite_url: str) -> None:
+    """An older database upgrades with its rows."""
+    engine = make_engine(sqlite_url)
+    schema.upgrade(engine, "0002")
+    with transaction(engine) as session:
+        for statement in (*_FIRST_SCHEMA_ROWS.split(";")[:1], *_INSTANCE_ROWS.split(";")):
+            session.execute(text(statement))
+    schema.upgrade(engine)
+    (row,) = instances.all_of_study(engine, 1)
+    assert (row.sop_instance_uid, row.damaged_at) == ("1.2.3.4", None)
 
 
 def test_a_database_without_tables_is_refused_with_the_remedy(sqlite_url: str) -> None:

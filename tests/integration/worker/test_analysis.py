@@ -1,7 +1,7 @@
 from pathlib import Path
 from types import SimpleNamespace
 
-from db import deliveries
+from db import deliveries, events
 from domain.errors import StoreUnavailable
 from domain.finding import Assessment, RefusalCode
 from domain.study import DeliveryState, StudyStatus
@@ -61,6 +61,25 @@ def test_a_file_that_was_altered_after_the_acknowledgement_is_not_scored(
     collaborators.analysis.run(study.id, "t1")
     (result,) = results_of(collaborators, study)
     assert (result.assessment, result.refusal_code) == (Assessment.UNDETERMINED, RefusalCode.STORE_DAMAGED)
+
+
+def test_the_same_bytes_sent_again_mend_a_damaged_file_and_open_a_new_revision(
+    collaborators: WorkCollaborators, tmp_path: Path
+) -> None:
+    """The undetermined report asks for the image again; when it comes it is read, and the report is superseded."""
+    study = store_study(collaborators, tmp_path)
+    (file,) = collaborators.store.instances.rglob("*.dcm")
+    file.unlink()
+    collaborators.analysis.run(study.id, "t1")
+    again = store_study(collaborators, tmp_path)
+    assert (again.id, again.status, again.revision) == (study.id, StudyStatus.READY, 2)
+    collaborators.analysis.run(study.id, "t2")
+    first, second = results_of(collaborators, study)
+    assert first.refusal_code is RefusalCode.STORE_DAMAGED
+    assert (second.assessment, second.supersedes_id) == (Assessment.SUSPECTED, first.id)
+    kinds = [event.kind for event in events.of_study(collaborators.engine, study.id)]
+    assert kinds.count("instance_damaged") == kinds.count("instance_mended") == 1
+    assert store_study(collaborators, tmp_path).revision == 2
 
 
 def test_a_transient_failure_is_tried_again_and_then_failed(collaborators: WorkCollaborators, tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """`cxr-triage simulate-pacs`: a PACS to try the service against, with faults by setting."""
 
 import time
+from contextlib import ExitStack
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -11,10 +13,13 @@ from admin.options import parse_peer
 from admin.output import console
 from admin.service_commands import stop_on_signal
 from dicom_gateway.association_scu import Destination
-from dicom_gateway.simulated_pacs import Faults, SimulatedPacs, StoreAttempt
+from dicom_gateway.auto_routing import AutoRouter
+from dicom_gateway.simulated_pacs import ALL_SOP_CLASSES, SOP_CLASS_NAMES, Faults, SimulatedPacs, StoreAttempt
 from domain.errors import ConfigurationInvalid
 
 _POLL_SECONDS = 0.2
+#: One member for each name, which is what Typer takes choices from.
+SopClassName = StrEnum("SopClassName", {name: name for name in SOP_CLASS_NAMES})  # type: ignore[misc]
 
 
 def simulate_pacs(
@@ -34,6 +39,13 @@ def simulate_pacs(
     slow: Annotated[float, typer.Option(metavar="SECONDS", help="Wait before answering.", min=0)] = 0.0,
     drop: Annotated[bool, typer.Option("--drop", help="Answer success, and forget.")] = False,
     away: Annotated[float, typer.Option(metavar="SECONDS", help="Do not listen for so long at first.", min=0)] = 0.0,
+    accept: Annotated[
+        list[SopClassName] | None,
+        typer.Option(help="Take only this SOP class; may be repeated. Default: all.", show_default=False),
+    ] = None,
+    route_to: Annotated[
+        str | None, typer.Option(metavar="AET@HOST:PORT", help="Send all that arrives on to there.", show_default=False)
+    ] = None,
     count: Annotated[
         int | None, typer.Option(help="Only the first so many stores meet the fault.", min=1, show_default=False)
     ] = None,
@@ -51,7 +63,12 @@ def simulate_pacs(
     if send and to is None:
         raise ConfigurationInvalid("--send needs --to AET@HOST:PORT")
     stop = stop_on_signal()
-    with SimulatedPacs(ae_title, host, port, folder=keep, faults=faults) as pacs:
+    sop_classes = [SOP_CLASS_NAMES[name.value] for name in accept] if accept else ALL_SOP_CLASSES
+    with ExitStack() as stack:
+        on_kept = stack.enter_context(AutoRouter(_peer(route_to, ae_title))).route if route_to else None
+        pacs = stack.enter_context(
+            SimulatedPacs(ae_title, host, port, folder=keep, faults=faults, sop_classes=sop_classes, on_kept=on_kept)
+        )
         console.print(f"{ae_title}@{host}:{pacs.address[1]} receives; Ctrl-C ends it", highlight=False)
         if send and to is not None:
             _send(pacs, list(expand(send)), to)
@@ -71,10 +88,13 @@ def _status(text: str | None) -> int | None:
         raise ConfigurationInvalid(f"--refuse-status {text!r} is no hexadecimal DIMSE status, e.g. A700") from None
 
 
+def _peer(text: str, calling_ae_title: str) -> Destination:
+    return Destination(name=text, calling_ae_title=calling_ae_title, **parse_peer(text))
+
+
 def _send(pacs: SimulatedPacs, files: list[Path], to: str) -> None:
-    peer = Destination(name=to, calling_ae_title=pacs.ae_title, **parse_peer(to))
     started = time.monotonic()
-    outcomes = pacs.send_studies(peer, files)
+    outcomes = pacs.send_studies(_peer(to, pacs.ae_title), files)
     stored = sum(outcome.is_stored for outcome in outcomes)
     console.print(f"sent {stored} of {len(outcomes)} in {time.monotonic() - started:.1f} s")
     for outcome in outcomes:

@@ -1,6 +1,6 @@
 """Where reports go: one table of the settings file for each destination."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, PositiveFloat
 
@@ -16,3 +16,5 @@ class DestinationSettings(Section):
     port: Annotated[int, Field(ge=1, le=65535)]
     connect_timeout_seconds: PositiveFloat = 10.0
     response_timeout_seconds: PositiveFloat = 60.0
+    report_format: Literal["measurement_report", "basic_text"] = "measurement_report"
+    heat_map: bool = False

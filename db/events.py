@@ -19,6 +19,7 @@ class EventKind(StrEnum):
     INSTANCE_DIFFERS = "instance_differs"
     INSTANCE_DAMAGED = "instance_damaged"
     INSTANCE_MENDED = "instance_mended"
+    OWN_OUTPUT_RETURNED = "own_output_returned"
     STUDY_READY = "study_ready"
     ANALYSIS_STARTED = "analysis_started"
     ANALYSIS_RETRY = "analysis_retry"

@@ -33,6 +33,8 @@ class NewInstance:
     called_ae_title: str
     peer_address: str
     received_at: datetime
+    #: Made by this service and sent back to it: kept, and never considered.
+    is_own_output: bool = False
 
 
 class Recorded(StrEnum):
@@ -51,7 +53,8 @@ def record_instance(engine: Engine, new: NewInstance) -> Recorded:
     """Commit one instance; after this returns it may be acknowledged (promise 1).
 
     A study that was waiting or being analysed goes back to RECEIVING; a revision that already has a
-    result is closed, so a late image opens the next one. Raises StoreUnavailable.
+    result is closed, so a late image opens the next one. Our own output is kept and moves nothing.
+    Raises StoreUnavailable.
     """
     with transaction(engine) as session:
         study = _lock_study(session, new)
@@ -59,7 +62,10 @@ def record_instance(engine: Engine, new: NewInstance) -> Recorded:
         known_uid = session.scalar(select(exists().where(Instance.sop_instance_uid == new.sop_instance_uid)))
         if not _insert_instance(session, new, study):
             return _mend(session, study, new)
-        _reopen(session, study, new)
+        if new.is_own_output:
+            _note_own_output(session, study, new)
+        else:
+            _reopen(session, study, new)
         if known_uid:
             events.record(
                 session, new.received_at, EventKind.INSTANCE_DIFFERS, study.id, sop_instance_uid=new.sop_instance_uid
@@ -128,6 +134,7 @@ def _insert_instance(session: Session, new: NewInstance, study: Study) -> bool:
         size_bytes=new.size_bytes,
         sha256=new.sha256,
         received_at=new.received_at,
+        is_own_output=new.is_own_output,
     )
 
 
@@ -144,6 +151,11 @@ def _mend(session: Session, study: Study, new: NewInstance) -> Recorded:
     kind = EventKind.INSTANCE_MENDED
     events.record(session, new.received_at, kind, study.id, sop_instance_uid=new.sop_instance_uid)
     return Recorded.MENDED
+
+
+def _note_own_output(session: Session, study: Study, new: NewInstance) -> None:
+    detail = {"sop_instance_uid": new.sop_instance_uid, "calling_ae_title": new.calling_ae_title}
+    events.record(session, new.received_at, EventKind.OWN_OUTPUT_RETURNED, study.id, **detail)
 
 
 def _reopen(session: Session, study: Study, new: NewInstance) -> None:
@@ -206,8 +218,9 @@ def all_of_study(engine: Engine, study_id: int) -> Sequence[Instance]:
 
 
 def newest_of_study(engine: Engine, study_id: int) -> list[Instance]:
-    """List a study's instances in order of arrival; of several with one UID only the newest."""
-    return list({row.sop_instance_uid: row for row in all_of_study(engine, study_id)}.values())
+    """List a study's instances in order of arrival, without our own output; of several with one UID only the newest."""
+    rows = [row for row in all_of_study(engine, study_id) if not row.is_own_output]
+    return list({row.sop_instance_uid: row for row in rows}.values())
 
 
 def considered(engine: Engine, study_id: int, sop_instance_uids: Sequence[str]) -> list[Instance]:
@@ -216,7 +229,7 @@ def considered(engine: Engine, study_id: int, sop_instance_uids: Sequence[str]) 
     return [by_uid[uid] for uid in sop_instance_uids]
 
 
-def sop_instance_uid_of(engine: Engine, instance_id: int) -> str:
-    """Give the SOP Instance UID of one instance row."""
+def by_id(engine: Engine, instance_id: int) -> Instance:
+    """Give one instance row."""
     with reading(engine) as session:
-        return session.get_one(Instance, instance_id).sop_instance_uid
+        return session.get_one(Instance, instance_id)

@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy import Engine, func, select
 
 from db.session import reading
+from db.studies import has_images
 from db.tables import Delivery, Instance, Study
 from domain.study import DeliveryState, StudyStatus
 
@@ -34,4 +35,5 @@ def oldest_waiting(engine: Engine) -> datetime | None:
     """Tell since when the longest-waiting unfinished study waits."""
     waiting = [StudyStatus.RECEIVING, StudyStatus.READY, StudyStatus.ANALYSING]
     with reading(engine) as session:
-        return session.scalar(select(func.min(Study.last_received_at)).where(Study.status.in_(waiting)))
+        oldest = select(func.min(Study.last_received_at)).where(Study.status.in_(waiting), has_images())
+        return session.scalar(oldest)

@@ -9,9 +9,10 @@ from sqlalchemy.orm import Session, aliased
 
 from db import events, studies
 from db.events import EventKind
+from db.heat_maps import NewHeatMap
 from db.session import reading, transaction
 from db.studies import Claim
-from db.tables import Delivery, Report, Result, Study
+from db.tables import Delivery, Result, Study
 from domain.finding import Assessment, OperatingPoint, Refusal
 from domain.priority import ReadingPriority
 from domain.study import DeliveryState
@@ -30,6 +31,8 @@ class NewResult:
     considered: tuple[str, ...]
     notes: tuple[str, ...]
     reading_priority: ReadingPriority
+    #: None when nothing was scored.
+    heat_map: NewHeatMap | None = None
 
 
 def commit_result(
@@ -54,6 +57,8 @@ def commit_result(
         if shadow is not None:
             session.add(_row(session, claim, shadow, now, is_shadow=True))
         session.flush()
+        if new.heat_map is not None:
+            session.add(new.heat_map.row_of(result.id))
         deliveries = [_delivery(result.id, name, now) for name in destinations]
         session.add_all(deliveries)
         session.flush()
@@ -126,30 +131,6 @@ def with_study(engine: Engine, result_id: int) -> tuple[Result, Study]:
     with reading(engine) as session:
         result = session.get_one(Result, result_id)
         return result, session.get_one(Study, result.study_id)
-
-
-def keep_report(engine: Engine, report: Report) -> Report:
-    """Store a report's bytes, or give back those that are already kept: the first ones win.
-
-    Raises StoreUnavailable.
-    """
-    with transaction(engine) as session:
-        kept = session.scalars(select(Report).where(Report.sop_instance_uid == report.sop_instance_uid)).one_or_none()
-        if kept is not None:
-            return kept
-        session.add(report)
-        session.flush()
-        study_id = session.get_one(Result, report.result_id).study_id
-        events.record(
-            session, report.created_at, EventKind.REPORT_BUILT, study_id, sop_instance_uid=report.sop_instance_uid
-        )
-        return report
-
-
-def report_of(engine: Engine, result_id: int) -> Report | None:
-    """Give the report that is kept for a result."""
-    with reading(engine) as session:
-        return session.scalars(select(Report).where(Report.result_id == result_id)).one_or_none()
 
 
 def with_shadows(engine: Engine, since: datetime | None) -> Sequence[tuple[Study, Result, Result]]:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from db import events
 from db.events import EventKind
 from db.session import reading, transaction
-from db.tables import Association, Study
+from db.tables import Association, Instance, Study
 from domain.study import StudyStatus
 
 _UNCLAIMED = {"claimed_by": None, "claim_token": None, "lease_until": None}
@@ -34,15 +34,21 @@ def mark_ready(engine: Engine, now: datetime, quiet: timedelta, stale: timedelta
     """Move quiet studies from RECEIVING to READY, and return their ids.
 
     Quiet: no new image for `quiet`, and no open association (with a sign of life within `stale`) whose
-    newest image belongs to the study.
+    newest image belongs to the study. A study of nothing but our own output has nothing to be read, and stays.
     """
     still_sending = exists().where(
         Association.current_study_id == Study.id, Association.closed_at.is_(None), Association.seen_at > now - stale
     )
-    is_quiet = and_(Study.status == StudyStatus.RECEIVING, Study.last_received_at <= now - quiet, ~still_sending)
+    arrived = and_(Study.status == StudyStatus.RECEIVING, Study.last_received_at <= now - quiet)
+    is_quiet = and_(arrived, has_images(), ~still_sending)
     with reading(engine) as session:
         found = session.scalars(select(Study.id).where(is_quiet)).all()
     return [study_id for study_id in found if _move_to_ready(engine, study_id, is_quiet, now)]
+
+
+def has_images() -> ColumnElement[bool]:
+    """Condition on a study: something of it came that was not made here."""
+    return exists().where(Instance.study_id == Study.id, ~Instance.is_own_output)
 
 
 def _move_to_ready(engine: Engine, study_id: int, is_quiet: ColumnElement[bool], now: datetime) -> bool:

@@ -144,6 +144,8 @@ class Instance(Base):
     received_at: Mapped[datetime]
     #: When its file was found missing or altered; the same bytes, sent again, mend it.
     damaged_at: Mapped[datetime | None]
+    #: Made by this service and sent back to it: kept, and never considered.
+    is_own_output: Mapped[bool] = mapped_column(default=False)
 
     __table_args__ = (UniqueConstraint("sop_instance_uid", "sha256"),)
 
@@ -180,8 +182,23 @@ class Result(Base):
     __table_args__ = (UniqueConstraint("study_id", "revision", "model_version"),)
 
 
+class HeatMap(Base):
+    """Where the network's suspicion of one result comes from, over the image as it was read."""
+
+    __tablename__ = "heat_map"
+
+    result_id: Mapped[int] = mapped_column(ForeignKey("result.id", ondelete="CASCADE"), primary_key=True)
+    #: (150, 150) bytes, row by row, in 255ths of `hottest`; deflated.
+    levels: Mapped[bytes] = mapped_column(LargeBinary)
+    #: Greatest heat, in the unit of the logit.
+    hottest: Mapped[float] = mapped_column(Float)
+    #: How the image was put right before it was read: quarter turns anticlockwise, then an inversion of polarity.
+    quarter_turns: Mapped[int]
+    inverted: Mapped[bool]
+
+
 class Report(Base):
-    """The bytes of a report as built, so that sending again sends the same."""
+    """The bytes of a report, or of a heat-map capture, as built, so that sending again sends the same."""
 
     __tablename__ = "report"
 
@@ -190,11 +207,13 @@ class Report(Base):
     sop_class_uid: Mapped[str] = mapped_column(String(64))
     sop_instance_uid: Mapped[str] = mapped_column(String(64), unique=True)
     series_instance_uid: Mapped[str] = mapped_column(String(64))
-    #: A complete DICOM file (PS3.10).
+    #: It refers to the heat-map capture of its result; for destinations that are given that too.
+    shows_heat_map: Mapped[bool] = mapped_column(default=False)
+    #: A complete DICOM file (PS3.10); that of a capture is deflated.
     content: Mapped[bytes] = mapped_column(LargeBinary)
     created_at: Mapped[datetime]
 
-    __table_args__ = (UniqueConstraint("result_id", "sop_class_uid"),)
+    __table_args__ = (UniqueConstraint("result_id", "sop_class_uid", "shows_heat_map"),)
 
 
 class Delivery(Base):
@@ -213,6 +232,8 @@ class Delivery(Base):
     claim_token: Mapped[str | None] = mapped_column(String(32))
     lease_until: Mapped[datetime | None]
     queued_at: Mapped[datetime | None]
+    #: The report that this destination gets, chosen when it was first sent: never a second one beside it.
+    report_uid: Mapped[str | None] = mapped_column(String(64))
     #: The destination's last DIMSE status.
     dimse_status: Mapped[int | None]
     last_error: Mapped[str | None] = mapped_column(Text)

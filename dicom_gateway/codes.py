@@ -74,6 +74,28 @@ TRIAGE_PRIORITY = {
 #: CID 7162, value of Algorithm Family.
 ARTIFICIAL_INTELLIGENCE = Code("123110", "DCM", "Artificial Intelligence")
 COMMENT = Code("121106", "DCM", "Comment")
+#: What a picture of an algorithm's reasons is to its finding (TID 1410 and 1411 have it; TID 1501 is extensible).
+VISUAL_EXPLANATION = Code("130401", "DCM", "Visual explanation")
+
+#: CID 7202: what the analysed image is to the capture.
+SOURCE_IMAGE_FOR_PROCESSING = Code("121322", "DCM", "Source image for image processing operation")
+
+# Basic Text SR, TID 2000. highdicom brings the names of TID 1500's own rows; here they are spelt.
+#: CID 7000.
+DIAGNOSTIC_IMAGING_REPORT = Code("18748-4", "LN", "Diagnostic Imaging Report")
+#: Headings, and the text below each.
+FINDINGS = Code("121070", "DCM", "Findings")
+FINDING = Code("121071", "DCM", "Finding")
+IMPRESSIONS = Code("121072", "DCM", "Impressions")
+IMPRESSION = Code("121073", "DCM", "Impression")
+SOURCE_OF_MEASUREMENT = Code("121112", "DCM", "Source of Measurement")
+TRACKING_IDENTIFIER = Code("112039", "DCM", "Tracking Identifier")
+TRACKING_UNIQUE_IDENTIFIER = Code("112040", "DCM", "Tracking Unique Identifier")
+ALGORITHM_NAME = Code("111001", "DCM", "Algorithm Name")
+ALGORITHM_VERSION = Code("111003", "DCM", "Algorithm Version")
+ALGORITHM_MANUFACTURER = Code("122405", "DCM", "Algorithm Manufacturer")
+ALGORITHM_PARAMETERS = Code("111002", "DCM", "Algorithm Parameters")
+ALGORITHM_FAMILY = Code("111000", "DCM", "Algorithm Family")
 
 
 class FindingScheme(StrEnum):

@@ -16,7 +16,7 @@ from pydicom.uid import UID
 from pydicom.valuerep import EXPLICIT_VR_LENGTH_32
 
 from dicom_gateway.status import Status
-from dicom_gateway.uids import is_valid_uid
+from dicom_gateway.uids import MANUFACTURER_MODEL_NAME, is_own_series, is_valid_uid
 from domain.errors import InstanceInvalid
 
 #: What reading hostile or broken DICOM bytes with pydicom can raise; anything else is a mistake of ours.
@@ -39,10 +39,18 @@ MALFORMED = (
 SOP_CLASS_UID = 0x00080016
 SOP_INSTANCE_UID = 0x00080018
 MODALITY = 0x00080060
+MANUFACTURER_MODEL_NAME_TAG = 0x00081090
 STUDY_INSTANCE_UID = 0x0020000D
 SERIES_INSTANCE_UID = 0x0020000E
 PIXEL_DATA = 0x7FE00010
-_WANTED: list[BaseTag | int] = [SOP_CLASS_UID, SOP_INSTANCE_UID, MODALITY, STUDY_INSTANCE_UID, SERIES_INSTANCE_UID]
+_WANTED: list[BaseTag | int] = [
+    SOP_CLASS_UID,
+    SOP_INSTANCE_UID,
+    MODALITY,
+    MANUFACTURER_MODEL_NAME_TAG,
+    STUDY_INSTANCE_UID,
+    SERIES_INSTANCE_UID,
+]
 #: Float Pixel Data, Double Float Pixel Data, Pixel Data.
 _PIXEL_TAGS = frozenset({0x7FE00008, 0x7FE00009, PIXEL_DATA})
 _UNDEFINED_LENGTH = 0xFFFFFFFF
@@ -75,6 +83,8 @@ class InstanceIdentity:
     series_instance_uid: str
     #: As sent; empty when the header lacks it.
     modality: str
+    #: This service made it: by its equipment, or by a series that is derived from the study.
+    is_own_output: bool = False
 
 
 def read_identity(file: BinaryIO, size_bytes: int, transfer_syntax_uid: str) -> InstanceIdentity:
@@ -89,12 +99,16 @@ def read_identity(file: BinaryIO, size_bytes: int, transfer_syntax_uid: str) -> 
         if isinstance(error, OSError) and error.errno is not None:
             raise  # the disk's; pydicom's own OSError, for a sequence that is cut off, has no number
         raise InstanceRefused(Status.CANNOT_UNDERSTAND, "data set cannot be parsed") from error
+    study_uid = _valid_uid(values, STUDY_INSTANCE_UID, "Study Instance UID")
+    series_uid = _valid_uid(values, SERIES_INSTANCE_UID, "Series Instance UID")
+    made_here = values.get(MANUFACTURER_MODEL_NAME_TAG, "").lower() == MANUFACTURER_MODEL_NAME
     return InstanceIdentity(
         sop_class_uid=values.get(SOP_CLASS_UID, ""),
         sop_instance_uid=values.get(SOP_INSTANCE_UID, ""),
-        study_instance_uid=_valid_uid(values, STUDY_INSTANCE_UID, "Study Instance UID"),
-        series_instance_uid=_valid_uid(values, SERIES_INSTANCE_UID, "Series Instance UID"),
+        study_instance_uid=study_uid,
+        series_instance_uid=series_uid,
         modality=values.get(MODALITY, "")[:_CODE_STRING_LENGTH],
+        is_own_output=made_here or is_own_series(study_uid, series_uid),
     )
 
 

@@ -56,6 +56,8 @@ class ReceivedInstance:
     association_id: str
     #: Aware, UTC.
     received_at: datetime
+    #: This service made it, and it came back.
+    is_own_output: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +161,7 @@ def _received(
         peer_address=peer.peer_address,
         association_id=request.association.association_id,
         received_at=received_at,
+        is_own_output=identity.is_own_output,
     )
 
 

@@ -54,6 +54,8 @@ class ReportContent:
     #: Earlier reports on this study that this one replaces, as (SOP class, SOP instance, series) UIDs.
     predecessors: tuple[Predecessor | tuple[str, str, str], ...] = ()
     finding_scheme: FindingScheme = FindingScheme.SNOMED
+    #: The heat-map capture of this result, where the destination is given it too; only of a scored result.
+    capture_sop_instance_uid: str | None = None
 
     def __post_init__(self) -> None:
         self._check_identity()
@@ -61,6 +63,7 @@ class ReportContent:
         if self.assessment is Assessment.UNDETERMINED:
             _require(self.refusal is not None, "an undetermined report needs a refusal")
             _require(self.probability is None, "an undetermined report has no probability")
+            _require(self.capture_sop_instance_uid is None, "an undetermined report has no heat map")
         else:
             self._check_scored()
 
@@ -75,8 +78,7 @@ class ReportContent:
 
     def _check_uids(self) -> None:
         uids = [uid for predecessor in self.predecessors for uid in predecessor]
-        if self.analysed_sop_instance_uid is not None:
-            uids.append(self.analysed_sop_instance_uid)
+        uids += filter(None, (self.analysed_sop_instance_uid, self.capture_sop_instance_uid))
         _require(all(is_valid_uid(uid) for uid in uids), "a referenced UID is not valid")
 
     def _check_scored(self) -> None:

@@ -32,18 +32,18 @@ from highdicom.sr import (
 from highdicom.sr.coding import CodedConcept
 from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
+from pydicom.uid import SecondaryCaptureImageStorage
 
 from dicom_gateway import codes
 from dicom_gateway.report_content import ReportContent
-from dicom_gateway.source_text import printable
-from dicom_gateway.uids import device_observer_uid, tracking_uid
-from domain.finding import Assessment, OperatingPoint
-
-DISCLAIMER = (
-    "Output of an AI algorithm: preliminary, not for diagnosis, for prioritisation only. "
-    "The reading physician decides, whatever is said here."
+from dicom_gateway.report_words import (
+    DISCLAIMER,
+    HEAT_MAP_REFERENCE,
+    algorithm_parameters,
+    distinct_percentages,
+    statement,
 )
-_DIGITS = 2
+from dicom_gateway.uids import device_observer_uid, tracking_uid
 
 
 def report_tree(content: ReportContent, images: Sequence[Dataset]) -> Dataset:
@@ -53,7 +53,7 @@ def report_tree(content: ReportContent, images: Sequence[Dataset]) -> Dataset:
     Library shall list them.
     """
     report = MeasurementReport(
-        observation_context=_observation_context(content),
+        observation_context=observation_context(content),
         procedure_reported=codes.IMAGING_PROCEDURE,
         imaging_measurements=[_measurement_group(content, images)],
         title=codes.IMAGING_MEASUREMENT_REPORT,
@@ -65,7 +65,7 @@ def report_tree(content: ReportContent, images: Sequence[Dataset]) -> Dataset:
     return root
 
 
-def _observation_context(content: ReportContent) -> ObservationContext:
+def observation_context(content: ReportContent) -> ObservationContext:
     """TID 1001 with one observer, TID 1004: the algorithm. Its version stands for a serial number."""
     attributes = DeviceObserverIdentifyingAttributes(
         uid=device_observer_uid(content.manufacturer, content.model_name, content.model_version),
@@ -80,18 +80,14 @@ def _observation_context(content: ReportContent) -> ObservationContext:
 def _measurement_group(content: ReportContent, images: Sequence[Dataset]) -> MeasurementsAndQualitativeEvaluations:
     """TID 1501."""
     finding = codes.PNEUMONIA[content.finding_scheme]
-    source = _analysed_image(content, images)
-    subject_uid = images[0].StudyInstanceUID if source is None else source.SOPInstanceUID
+    source = analysed_image(content, images)
+    identifier, uid = tracking(content, images)
     evaluations = {
         codes.PRESENCE_OF_PROPERTY: codes.PRESENCE[content.assessment],
         codes.PRIORITY: codes.TRIAGE_PRIORITY[content.reading_priority],
     }
     group = MeasurementsAndQualitativeEvaluations(
-        tracking_identifier=TrackingIdentifier(
-            # Always the SNOMED code: a site that changes its coding scheme still tracks the same finding.
-            uid=tracking_uid(subject_uid, _SNOMED_PNEUMONIA, content.model_name),
-            identifier=f"{finding.meaning} by {content.model_name}",
-        ),
+        tracking_identifier=TrackingIdentifier(uid=uid, identifier=identifier),
         finding_type=finding,
         finding_sites=[FindingSite(codes.LUNG)],
         algorithm_id=_algorithm(content),
@@ -99,16 +95,38 @@ def _measurement_group(content: ReportContent, images: Sequence[Dataset]) -> Mea
         qualitative_evaluations=[QualitativeEvaluation(name, value) for name, value in evaluations.items()],
         source_images=None if source is None else [SourceImageForMeasurementGroup(*_reference(source))],
     )
-    group[0].ContentSequence.extend(_comment(text) for text in (_statement(content), DISCLAIMER))
+    comments = (_comment(text) for text in (statement(content), DISCLAIMER))
+    group[0].ContentSequence.extend([*explanation(content), *comments])
     return group
 
 
-_SNOMED_PNEUMONIA = "SCT:" + codes.PNEUMONIA[codes.FindingScheme.SNOMED].value
+def explanation(content: ReportContent) -> list[ImageContentItem | TextContentItem]:
+    """Give the heat map, if there is one, and where it is found."""
+    if content.capture_sop_instance_uid is None:
+        return []
+    picture = ImageContentItem(
+        codes.VISUAL_EXPLANATION,
+        referenced_sop_class_uid=SecondaryCaptureImageStorage,
+        referenced_sop_instance_uid=content.capture_sop_instance_uid,
+        relationship_type=RelationshipTypeValues.CONTAINS,
+    )
+    return [picture, _comment(HEAT_MAP_REFERENCE)]
 
 
-def _analysed_image(content: ReportContent, images: Sequence[Dataset]) -> Dataset | None:
+def analysed_image(content: ReportContent, images: Sequence[Dataset]) -> Dataset | None:
+    """Give the header of the image that the network read; None when it read none."""
     uid = content.analysed_sop_instance_uid
     return next((image for image in images if image.SOPInstanceUID == uid), None)
+
+
+def tracking(content: ReportContent, images: Sequence[Dataset]) -> tuple[str, str]:
+    """Give Tracking Identifier and Tracking Unique Identifier: of the analysed image, else of the study."""
+    source = analysed_image(content, images)
+    subject_uid = images[0].StudyInstanceUID if source is None else source.SOPInstanceUID
+    # Always the SNOMED code: a site that changes its coding scheme still tracks the same finding.
+    snomed = f"SCT:{codes.PNEUMONIA[codes.FindingScheme.SNOMED].value}"
+    finding = codes.PNEUMONIA[content.finding_scheme]
+    return f"{finding.meaning} by {content.model_name}", tracking_uid(subject_uid, snomed, content.model_name)
 
 
 def _reference(image: Dataset) -> tuple[str, str]:
@@ -117,22 +135,12 @@ def _reference(image: Dataset) -> tuple[str, str]:
 
 def _algorithm(content: ReportContent) -> AlgorithmIdentification:
     """TID 4019."""
-    parameters = [printable(content.algorithm_parameters), _operating_point(content.operating_point)]
     return AlgorithmIdentification(
         name=content.model_name,
         version=content.model_version,
-        parameters=[text for text in parameters if text] or None,
+        parameters=algorithm_parameters(content) or None,
         family=codes.ARTIFICIAL_INTELLIGENCE,
         manufacturer=content.manufacturer,
-    )
-
-
-def _operating_point(point: OperatingPoint | None) -> str:
-    if point is None:
-        return ""
-    return printable(
-        f"Operating point {point.name}: threshold {point.threshold:.4g}, sensitivity {point.sensitivity:.4g}, "
-        f"specificity {point.specificity:.4g}, measured on {point.measured_on}"
     )
 
 
@@ -140,7 +148,7 @@ def _measurements(content: ReportContent, source: Dataset | None) -> list[Measur
     """TID 300, each with the image as its child: OHIF fails on a NUM without children."""
     if content.probability is None or content.operating_point is None or source is None:
         return None
-    numbers = _distinct_percentages(content.probability, content.operating_point.threshold)
+    numbers = distinct_percentages(content.probability, content.operating_point.threshold)
     names = (codes.CERTAINTY_OF_FINDING, codes.THRESHOLD_VALUE)
     return [
         Measurement(
@@ -151,26 +159,6 @@ def _measurements(content: ReportContent, source: Dataset | None) -> list[Measur
         )
         for name, number in zip(names, numbers, strict=True)
     ]
-
-
-def _distinct_percentages(probability: float, threshold: float) -> tuple[float, float]:
-    """Give both in percent, rounded unless that would make a probability just below the threshold look equal."""
-    exact = (100 * float(probability), 100 * float(threshold))
-    rounded = (round(exact[0], _DIGITS), round(exact[1], _DIGITS))
-    same_side = (rounded[0] >= rounded[1]) == (probability >= threshold)
-    return rounded if same_side else exact
-
-
-def _statement(content: ReportContent) -> str:
-    """Give the result in one sentence for readers of the text."""
-    finding = codes.PNEUMONIA[codes.FindingScheme.SNOMED].meaning
-    if content.assessment is Assessment.UNDETERMINED:
-        result = f"{finding} undetermined: not analysed, because {content.refusal}"
-    elif content.assessment is Assessment.SUSPECTED:
-        result = f"{finding} suspected: the probability is at or above the threshold"
-    else:
-        result = f"{finding} not detected: the probability is below the threshold, which does not exclude it"
-    return printable(f"{result}. Reading priority {content.reading_priority}.")
 
 
 def _comment(text: str) -> TextContentItem:

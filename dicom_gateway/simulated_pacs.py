@@ -53,12 +53,23 @@ IMAGE_SOP_CLASSES: tuple[str, ...] = (
     DigitalXRayImageStorageForProcessing,
     SecondaryCaptureImageStorage,
 )
+ALL_SOP_CLASSES = REPORT_SOP_CLASSES + IMAGE_SOP_CLASSES
 #: Explicit VR first: it is what is preferred when a peer offers several.
 DEFAULT_TRANSFER_SYNTAXES: tuple[str, ...] = (
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     *(uid for uid in AllTransferSyntaxes if uid not in {ExplicitVRLittleEndian, ImplicitVRLittleEndian}),
 )
+#: Names by which a PACS may be told what it takes.
+SOP_CLASS_NAMES: dict[str, str] = {
+    "comprehensive-3d-sr": Comprehensive3DSRStorage,
+    "comprehensive-sr": ComprehensiveSRStorage,
+    "enhanced-sr": EnhancedSRStorage,
+    "basic-text-sr": BasicTextSRStorage,
+    "secondary-capture": SecondaryCaptureImageStorage,
+    "cr": ComputedRadiographyImageStorage,
+    "dx": DigitalXRayImageStorageForPresentation,
+}
 #: A-ASSOCIATE-RJ, PS3.8 Table 9-21: rejected transient, presentation, temporary congestion.
 _CONGESTION = (2, 3, 1)
 
@@ -113,13 +124,18 @@ class SimulatedPacs:
         *,
         folder: Path | None = None,
         faults: Faults = _NO_FAULTS,
-        sop_classes: Sequence[str] = REPORT_SOP_CLASSES + IMAGE_SOP_CLASSES,
+        sop_classes: Sequence[str] = ALL_SOP_CLASSES,
         transfer_syntaxes: Sequence[str] = DEFAULT_TRANSFER_SYNTAXES,
+        on_kept: Callable[[bytes], None] | None = None,
     ) -> None:
-        """Prepare to listen; port 0 takes any free one. What arrives is also written below `folder`, if given."""
+        """Prepare to listen; port 0 takes any free one. What arrives is also written below `folder`, if given.
+
+        `on_kept` is told of each file that is kept, once it is, in the thread of its association.
+        """
         self.ae_title = ae_title
         self._address = (host, port)
         self._folder = folder
+        self._on_kept = on_kept
         self._contexts = [build_context(Verification)]
         self._contexts += [build_context(uid, list(transfer_syntaxes)) for uid in sop_classes]
         self._changed = threading.Condition()
@@ -158,6 +174,11 @@ class SimulatedPacs:
         """The most connections that were open at one time."""
         with self._changed:
             return self._most_open
+
+    @property
+    def captures(self) -> tuple[Dataset, ...]:
+        """The secondary captures among `instances`."""
+        return tuple(ds for ds in self.instances if ds.SOPClassUID == SecondaryCaptureImageStorage)
 
     def times_sent(self, sop_instance_uid: str) -> int:
         """Count how often this instance was sent."""
@@ -286,6 +307,8 @@ class SimulatedPacs:
             if is_kept:
                 self._kept[attempt.sop_instance_uid] = self._keep(encoded)
             self._changed.notify_all()
+        if is_kept and self._on_kept is not None:
+            self._on_kept(encoded)
         _log.info("pacs_store", sop_instance_uid=attempt.sop_instance_uid, status=status, is_kept=is_kept)
 
     def _keep(self, encoded: bytes) -> Dataset:

@@ -103,6 +103,11 @@ def send_instances(destination: Destination, instances: Sequence[bytes | Path]) 
             raise ReportRefused(Status.SOP_CLASS_NOT_SUPPORTED, "no presentation context accepted") from error
 
 
+def send_in_association(destination: Destination, assoc: Association, path: Path, index: int) -> SendOutcome:
+    """Send one file, the `index`th on this association; raises as `send_instances` does."""
+    return _send_or_raise(destination, assoc, _outgoing(path), index)
+
+
 def send_files(
     destination: Destination,
     paths: Sequence[Path],

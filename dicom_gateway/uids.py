@@ -49,13 +49,35 @@ def is_valid_uid(text: str) -> bool:
 
 
 def report_sop_instance_uid(
-    study_instance_uid: str, revision: int, model_version: str, sop_class_uid: str = Comprehensive3DSRStorage
+    study_instance_uid: str,
+    revision: int,
+    model_version: str,
+    sop_class_uid: str = Comprehensive3DSRStorage,
+    *,
+    shows_heat_map: bool = False,
 ) -> str:
     """Give the SOP Instance UID of the report on one study revision by one model version.
 
-    The same report written as another SOP class is another SOP instance (PS3.5 section 9).
+    The same report written as another SOP class is another SOP instance (PS3.5 section 9), and so is the one that
+    refers to a heat map, because its bytes differ.
     """
-    return derived_uid("report", study_instance_uid, str(revision), model_version, sop_class_uid)
+    variant = ("heat map",) if shows_heat_map else ()
+    return derived_uid("report", study_instance_uid, str(revision), model_version, sop_class_uid, *variant)
+
+
+def capture_sop_instance_uid(study_instance_uid: str, revision: int, model_version: str) -> str:
+    """Give the SOP Instance UID of the heat-map capture of one study revision by one model version."""
+    return derived_uid("heat map", study_instance_uid, str(revision), model_version)
+
+
+def capture_series_uid(study_instance_uid: str) -> str:
+    """Give the series that holds every heat-map capture of one study: never a series of the images."""
+    return derived_uid("heat map series", study_instance_uid)
+
+
+def is_own_series(study_instance_uid: str, series_instance_uid: str) -> bool:
+    """Say whether this is a series that is made here: whoever knows the study knows its series of ours."""
+    return series_instance_uid in (report_series_uid(study_instance_uid), capture_series_uid(study_instance_uid))
 
 
 def report_series_uid(study_instance_uid: str) -> str:

@@ -8,6 +8,7 @@ import structlog
 
 from config.settings import AnalysisSettings
 from db import instances, results, studies
+from db.heat_maps import NewHeatMap
 from db.results import NewResult
 from db.session import Engine
 from db.studies import Claim
@@ -17,6 +18,7 @@ from domain.clock import utc_now
 from domain.errors import BrokerUnavailable, CxrTriageError
 from domain.failpoints import Failpoint, failpoint
 from domain.priority import reading_priority
+from model.heatmap_levels import to_levels
 from worker.attempts import end_analysis
 from worker.pipeline import Pipeline, Reading, StoredImage
 from worker.queue import Doorbell
@@ -132,7 +134,16 @@ def _new_result(reading: Reading, rows: Sequence[Instance], version: str) -> New
         considered=reading.considered,
         notes=reading.notes,
         reading_priority=reading_priority(reading.assessment, reading.ordered_priorities),
+        heat_map=_heat_map(reading),
     )
+
+
+def _heat_map(reading: Reading) -> NewHeatMap | None:
+    """Give what explains a scored image, small enough to be kept."""
+    if reading.explained is None:
+        return None
+    small, turn = to_levels(reading.explained.heat_map), reading.explained.turn
+    return NewHeatMap(small.levels, small.hottest, turn.quarter_turns, turn.invert)
 
 
 def _shadow_result(reading: Reading, new: NewResult, version: str | None) -> NewResult | None:
@@ -147,4 +158,5 @@ def _shadow_result(reading: Reading, new: NewResult, version: str | None) -> New
         operating_point=reading.shadow.operating_point,
         refusal=reading.shadow.refusal,
         reading_priority=reading_priority(reading.shadow.assessment, reading.ordered_priorities),
+        heat_map=None,
     )

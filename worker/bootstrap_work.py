@@ -5,13 +5,17 @@ Apart from it, because the listener and the sweep start faster, and stay smaller
 
 from functools import cached_property
 
+from config.destinations import DestinationSettings
 from dicom_gateway.codes import FindingScheme
+from dicom_gateway.report import BASIC_TEXT_SR, REPORT_SOP_CLASSES
 from model.card import ModelCard, check_version, read_card
 from worker.analysis import StudyAnalysis
 from worker.bootstrap import Collaborators
+from worker.captures import CaptureKeeper
 from worker.couriers import StorageCourier
 from worker.delivery import ReportDelivery
 from worker.model_versions import ModelVersions, weights_root
+from worker.report_choice import ReportChoice
 from worker.reporting import ReportKeeper
 
 
@@ -36,11 +40,30 @@ class WorkCollaborators(Collaborators):
         )
 
     @cached_property
+    def reports(self) -> ReportKeeper:
+        """What builds and keeps reports."""
+        return ReportKeeper(self.engine, self.store, self.card_of, FindingScheme[self.settings.model.finding_scheme])
+
+    @cached_property
+    def captures(self) -> CaptureKeeper:
+        """What builds and keeps pictures of heat maps."""
+        return CaptureKeeper(self.engine, self.store, self.reports.content_of)
+
+    @cached_property
     def delivery(self) -> ReportDelivery:
         """What the task deliver_report does."""
-        keeper = ReportKeeper(self.engine, self.store, self.card_of, FindingScheme[self.settings.model.finding_scheme])
-        couriers = {name: StorageCourier(keeper, destination) for name, destination in self.destinations.items()}
+        wishes = {settings.name: settings for settings in self.settings.destinations}
+        couriers = {
+            name: StorageCourier(self._choice_for(wishes[name]), destination)
+            for name, destination in self.destinations.items()
+        }
         return ReportDelivery(self.engine, couriers, self.settings.delivery)
+
+    def _choice_for(self, settings: DestinationSettings) -> ReportChoice:
+        sop_classes = (BASIC_TEXT_SR,) if settings.report_format == "basic_text" else REPORT_SOP_CLASSES
+        return ReportChoice(
+            self.engine, self.reports, self.captures, settings.name, sop_classes, wants_heat_map=settings.heat_map
+        )
 
     def card_of(self, version: str) -> ModelCard:
         """Give the card of any installed version. Raises ConfigurationInvalid."""

@@ -41,6 +41,7 @@ class Intake:
                 called_ae_title=received.called_ae_title,
                 peer_address=received.peer_address,
                 received_at=received.received_at,
+                is_own_output=received.is_own_output,
             ),
         )
         failpoint(Failpoint.RECEIVE_AFTER_COMMIT)

@@ -39,8 +39,8 @@ class ModelVersions:
 
     @classmethod
     def of_service(cls, settings: Settings, engine: Engine) -> "ModelVersions":
-        """Look the roles up in the database."""
-        return cls(settings, lambda: model_roles.versions_by_role(engine))
+        """Look the roles up in the database; every reading has its heat map, to be kept."""
+        return cls(settings, lambda: model_roles.versions_by_role(engine), keeps_heat_maps=True)
 
     @classmethod
     def offline(cls, settings: Settings, *, keeps_heat_maps: bool = False) -> "ModelVersions":

@@ -1,10 +1,12 @@
-"""From a stored result to the kept bytes of its report."""
+"""From a stored result to the kept bytes of its reports."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
-from db import instances, results
+from db import instances, reports, results
 from db.session import Engine
 from db.tables import Report, Result, Study
+from dicom_gateway.capture import SECONDARY_CAPTURE
 from dicom_gateway.codes import FindingScheme
 from dicom_gateway.instance_store import InstanceStore
 from dicom_gateway.lost_header import header_or_identity
@@ -15,7 +17,7 @@ from model.card import ModelCard
 
 
 class ReportKeeper:
-    """Builds a result's report once; afterwards gives the kept bytes, so that sending again is harmless."""
+    """Builds each report of a result once; afterwards gives the kept bytes, so that sending again is harmless."""
 
     def __init__(
         self, engine: Engine, store: InstanceStore, card_of: Callable[[str], ModelCard], finding_scheme: FindingScheme
@@ -26,39 +28,38 @@ class ReportKeeper:
         self._card_of = card_of
         self._finding_scheme = finding_scheme
 
-    def report_for(self, result_id: int) -> Report:
-        """Give the report of a result, built now or kept from before.
+    def report_for(
+        self, result_id: int, sop_class_uid: str = COMPREHENSIVE_3D_SR, capture: Report | None = None
+    ) -> Report:
+        """Give the report of a result as one SOP class, built now or kept from before.
 
+        `capture` is the heat map that it shall refer to: another instance than the report without.
         Raises StoreUnavailable, and ConfigurationInvalid when the result's model version is not installed any more.
         """
-        kept = results.report_of(self._engine, result_id)
+        result, study = results.with_study(self._engine, result_id)
+        uid = report_sop_instance_uid(
+            study.study_instance_uid,
+            result.revision,
+            result.model_version,
+            sop_class_uid,
+            shows_heat_map=capture is not None,
+        )
+        kept = reports.report_by_uid(self._engine, uid)
         if kept is not None:
             return kept
-        result, study = results.with_study(self._engine, result_id)
-        return results.keep_report(self._engine, self._build(result, study))
-
-    def _build(self, result: Result, study: Study) -> Report:
-        rows = instances.considered(self._engine, result.study_id, result.considered)
-        headers = [
-            header_or_identity(
-                self._store.path_of(row.relative_path),
-                study_instance_uid=study.study_instance_uid,
-                series_instance_uid=row.series_instance_uid,
-                sop_class_uid=row.sop_class_uid,
-                sop_instance_uid=row.sop_instance_uid,
-            )
-            for row in rows
-        ]
-        return Report(
+        made = Report(
             result_id=result.id,
-            sop_class_uid=COMPREHENSIVE_3D_SR,
-            sop_instance_uid=report_sop_instance_uid(study.study_instance_uid, result.revision, result.model_version),
+            sop_class_uid=sop_class_uid,
+            sop_instance_uid=uid,
             series_instance_uid=report_series_uid(study.study_instance_uid),
-            content=build_report(self._content(result, study), headers, COMPREHENSIVE_3D_SR),
+            shows_heat_map=capture is not None,
+            content=self._build(result, study, sop_class_uid, capture),
             created_at=result.created_at,
         )
+        return reports.keep_report(self._engine, made)
 
-    def _content(self, result: Result, study: Study) -> ReportContent:
+    def content_of(self, result: Result) -> ReportContent:
+        """Give what is said of a result, whatever is written of it; raises as `report_for` does."""
         card = self._card_of(result.model_version)
         analysed = result.analysed_instance_id
         return ReportContent(
@@ -73,15 +74,39 @@ class ReportKeeper:
             operating_point=results.operating_point_of(result),
             refusal=results.refusal_of(result),
             reading_priority=result.reading_priority,
-            analysed_sop_instance_uid=instances.sop_instance_uid_of(self._engine, analysed) if analysed else None,
-            predecessors=self._predecessors(result, study),
+            analysed_sop_instance_uid=instances.by_id(self._engine, analysed).sop_instance_uid if analysed else None,
             finding_scheme=self._finding_scheme,
         )
 
-    def _predecessors(self, result: Result, study: Study) -> tuple[Predecessor, ...]:
-        """Name the superseded result's report: its UIDs are derived, whether it was sent yet or not."""
+    def _build(self, result: Result, study: Study, sop_class_uid: str, capture: Report | None) -> bytes:
+        rows = instances.considered(self._engine, result.study_id, result.considered)
+        headers = [
+            header_or_identity(
+                self._store.path_of(row.relative_path),
+                study_instance_uid=study.study_instance_uid,
+                series_instance_uid=row.series_instance_uid,
+                sop_class_uid=row.sop_class_uid,
+                sop_instance_uid=row.sop_instance_uid,
+            )
+            for row in rows
+        ]
+        content = replace(
+            self.content_of(result),
+            predecessors=self._predecessors(result, study, sop_class_uid),
+            capture_sop_instance_uid=capture.sop_instance_uid if capture else None,
+        )
+        return build_report(content, headers, sop_class_uid)
+
+    def _predecessors(self, result: Result, study: Study, sop_class_uid: str) -> tuple[Predecessor, ...]:
+        """Name what was written of the superseded result, whatever a destination got of it.
+
+        Where nothing was written yet it will be, most likely as the same SOP class; its UIDs are derived.
+        """
         if result.supersedes_id is None:
             return ()
         earlier, _ = results.with_study(self._engine, result.supersedes_id)
-        uid = report_sop_instance_uid(study.study_instance_uid, earlier.revision, earlier.model_version)
-        return (Predecessor(COMPREHENSIVE_3D_SR, uid, report_series_uid(study.study_instance_uid)),)
+        kept = [r for r in reports.reports_of(self._engine, earlier.id) if r.sop_class_uid != SECONDARY_CAPTURE]
+        if kept:
+            return tuple(Predecessor(r.sop_class_uid, r.sop_instance_uid, r.series_instance_uid) for r in kept)
+        uid = report_sop_instance_uid(study.study_instance_uid, earlier.revision, earlier.model_version, sop_class_uid)
+        return (Predecessor(sop_class_uid, uid, report_series_uid(study.study_instance_uid)),)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 
 from admin.drills.rig import Rig
 from admin.drills.xrays import Xray
-from db import deliveries, instances, results
+from db import deliveries, instances, reports, results
 from db.tables import Result, Study
 from domain.study import DeliveryState
 
@@ -90,8 +90,8 @@ def _count_study(rig: Rig, study_instance_uid: str, xrays: Iterable[Xray]) -> _S
     sound = _sound(rig, study)
     in_pacs = {str(r.SOPInstanceUID) for r in rig.pacs.reports if r.StudyInstanceUID == study_instance_uid}
     history = results.of_study(rig.collaborators.engine, study.id)
-    reports = [results.report_of(rig.collaborators.engine, result.id) for result in history]
-    ours = {report.sop_instance_uid for report in reports if report is not None}
+    kept = [report for result in history for report in reports.reports_of(rig.collaborators.engine, result.id)]
+    ours = {report.sop_instance_uid for report in kept}
     sent = [result for result in history if _is_sent(rig, result)]
     return _StudyCount(
         stored=len({xray for xray in xrays if (xray.sop_instance_uid, xray.sha256) in sound}),

@@ -3,7 +3,7 @@ from datetime import timedelta
 
 from sqlalchemy import Engine
 
-from db import deliveries, reprocessing, results, studies
+from db import deliveries, reports, reprocessing, results, studies
 from db.reprocessing import Selection
 from db.tables import Report
 from domain.study import DeliveryState, StudyStatus
@@ -155,8 +155,8 @@ def test_the_first_bytes_of_a_report_win(engine: Engine) -> None:
             created_at=LATER,
         )
 
-    assert results.keep_report(engine, report(b"first")).content == b"first"
-    assert results.keep_report(engine, report(b"second")).content == b"first"
+    assert reports.keep_report(engine, report(b"first")).content == b"first"
+    assert reports.keep_report(engine, report(b"second")).content == b"first"
 
 
 def test_reprocessing_opens_a_revision_that_supersedes(engine: Engine) -> None:

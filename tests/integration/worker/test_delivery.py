@@ -4,7 +4,7 @@ import pytest
 from pydicom import dcmread
 from pydicom.filebase import DicomBytesIO
 
-from db import deliveries, results
+from db import deliveries, reports
 from db.tables import Delivery
 from dicom_gateway.simulated_pacs import Faults, SimulatedPacs
 from domain.study import DeliveryState, StudyStatus
@@ -34,8 +34,7 @@ def test_a_report_arrives_as_it_is_kept(
     """What the PACS has is, element for element, what the database keeps; the study is REPORTED."""
     collaborators.delivery.run(delivery_id, "t1")
     (arrived,) = pacs.reports
-    kept = results.report_of(collaborators.engine, row(collaborators).result_id)
-    assert kept is not None
+    (kept,) = reports.reports_of(collaborators.engine, row(collaborators).result_id)
     assert arrived == dcmread(DicomBytesIO(kept.content))
     assert study_of(collaborators, arrived.StudyInstanceUID).status is StudyStatus.REPORTED
 

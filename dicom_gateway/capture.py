@@ -70,6 +70,8 @@ def as_sent(kept: bytes) -> bytes:
 def _add_series(ds: Dataset, content: ReportContent) -> None:
     """General Series, SC Equipment and SOP Common: PS3.3 C.7.3.1, C.8.6.1, C.12.1."""
     ds.Modality = "OT"
+    # What the input gate admits; a paired part would want a side.
+    ds.BodyPartExamined = "CHEST"
     ds.ConversionType = "WSD"
     ds.SeriesInstanceUID = capture_series_uid(ds.StudyInstanceUID)
     ds.SeriesNumber = SERIES_NUMBER

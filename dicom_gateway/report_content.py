@@ -54,16 +54,17 @@ class ReportContent:
     #: Earlier reports on this study that this one replaces, as (SOP class, SOP instance, series) UIDs.
     predecessors: tuple[Predecessor | tuple[str, str, str], ...] = ()
     finding_scheme: FindingScheme = FindingScheme.SNOMED
-    #: The heat-map capture of this result, where the destination is given it too; only of a scored result.
+    #: The heat-map capture of this result, where the destination is given it too; only of a suspicion.
     capture_sop_instance_uid: str | None = None
 
     def __post_init__(self) -> None:
         self._check_identity()
         self._check_uids()
+        explains = self.capture_sop_instance_uid is None or self.assessment is Assessment.SUSPECTED
+        _require(explains, "only a suspicion has a heat map")
         if self.assessment is Assessment.UNDETERMINED:
             _require(self.refusal is not None, "an undetermined report needs a refusal")
             _require(self.probability is None, "an undetermined report has no probability")
-            _require(self.capture_sop_instance_uid is None, "an undetermined report has no heat map")
         else:
             self._check_scored()
 

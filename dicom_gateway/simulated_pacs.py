@@ -17,13 +17,6 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.uid import (
     AllTransferSyntaxes,
-    BasicTextSRStorage,
-    Comprehensive3DSRStorage,
-    ComprehensiveSRStorage,
-    ComputedRadiographyImageStorage,
-    DigitalXRayImageStorageForPresentation,
-    DigitalXRayImageStorageForProcessing,
-    EnhancedSRStorage,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     SecondaryCaptureImageStorage,
@@ -34,6 +27,7 @@ from pynetdicom.sop_class import Verification
 
 from dicom_gateway.association_scu import Destination
 from dicom_gateway.pacs_server import PacsServer
+from dicom_gateway.pacs_sop_classes import ALL_SOP_CLASSES, REPORT_SOP_CLASSES
 from dicom_gateway.status import Status
 from dicom_gateway.storage_scu import FileOutcome, send_files
 from dicom_gateway.uids import is_valid_uid
@@ -41,35 +35,12 @@ from dicom_gateway.uids import is_valid_uid
 _log = structlog.get_logger()
 _Seen = TypeVar("_Seen")
 
-REPORT_SOP_CLASSES: tuple[str, ...] = (
-    Comprehensive3DSRStorage,
-    ComprehensiveSRStorage,
-    EnhancedSRStorage,
-    BasicTextSRStorage,
-)
-IMAGE_SOP_CLASSES: tuple[str, ...] = (
-    ComputedRadiographyImageStorage,
-    DigitalXRayImageStorageForPresentation,
-    DigitalXRayImageStorageForProcessing,
-    SecondaryCaptureImageStorage,
-)
-ALL_SOP_CLASSES = REPORT_SOP_CLASSES + IMAGE_SOP_CLASSES
 #: Explicit VR first: it is what is preferred when a peer offers several.
 DEFAULT_TRANSFER_SYNTAXES: tuple[str, ...] = (
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     *(uid for uid in AllTransferSyntaxes if uid not in {ExplicitVRLittleEndian, ImplicitVRLittleEndian}),
 )
-#: Names by which a PACS may be told what it takes.
-SOP_CLASS_NAMES: dict[str, str] = {
-    "comprehensive-3d-sr": Comprehensive3DSRStorage,
-    "comprehensive-sr": ComprehensiveSRStorage,
-    "enhanced-sr": EnhancedSRStorage,
-    "basic-text-sr": BasicTextSRStorage,
-    "secondary-capture": SecondaryCaptureImageStorage,
-    "cr": ComputedRadiographyImageStorage,
-    "dx": DigitalXRayImageStorageForPresentation,
-}
 #: A-ASSOCIATE-RJ, PS3.8 Table 9-21: rejected transient, presentation, temporary congestion.
 _CONGESTION = (2, 3, 1)
 

@@ -24,6 +24,7 @@ from model.heatmap_levels import HeatMapLevels, from_levels
 
 _log = structlog.get_logger()
 
+_BRIGHTEST = 255
 _EXPLANATION = "Where the suspicion in this image comes from. No outline of disease, and no second finding."
 
 
@@ -88,8 +89,6 @@ def _picture(
 ) -> Picture:
     """Paint the heat over the image as it was read, with its words."""
     painted = overlay(image, from_levels(HeatMapLevels(heat_map.levels, heat_map.hottest)))
-    made_by = f"{content.model_name} {content.model_version}"
-    if turn != UPRIGHT:
-        made_by = f"{made_by}. Shown as it was read: turned {turn}."
-    scale = np.rint(colours() * 255).astype(np.uint8)
-    return framed(painted, scale, finding_words(content), (_EXPLANATION, made_by))
+    turned = () if turn == UPRIGHT else (f"Shown as it was read: turned {turn}.",)
+    notes = (_EXPLANATION, *turned, f"{content.model_name} {content.model_version}")
+    return framed(painted, np.rint(colours() * _BRIGHTEST).astype(np.uint8), finding_words(content), notes)

@@ -9,7 +9,7 @@ from pydicom.dataset import Dataset
 
 from dicom_gateway.codes import FindingScheme
 from dicom_gateway.report import COMPREHENSIVE_3D_SR, build_report
-from dicom_gateway.uids import is_valid_uid, tracking_uid
+from dicom_gateway.uids import capture_series_uid, is_valid_uid, tracking_uid
 from domain.finding import OperatingPoint
 from domain.priority import ReadingPriority
 from tests.unit.report.builders import (
@@ -230,3 +230,29 @@ def test_another_reader_understands_the_measurement_group(changes: dict[str, Any
     assert group.finding_type.meaning.lower() == "pneumonia"
     assert group.finding_sites[0].value.value == "39607008"
     assert len(group.get_measurements()) == (0 if changes is UNDETERMINED else 2)
+
+
+def test_a_heat_map_is_named_where_it_is_sent() -> None:
+    """The group refers to the capture as the visual explanation, the evidence lists it, and words say so."""
+    sr = built(content(capture_sop_instance_uid="2.25.77"))
+    picture = _only(named(_group(sr), "130401"))
+    referenced = picture.ReferencedSOPSequence[0]
+    assert (picture.ValueType, picture.RelationshipType) == ("IMAGE", "CONTAINS")
+    assert referenced.ReferencedSOPClassUID == "1.2.840.10008.5.1.4.1.1.7"
+    assert referenced.ReferencedSOPInstanceUID == "2.25.77"
+    evidence = sr.CurrentRequestedProcedureEvidenceSequence[0].ReferencedSeriesSequence
+    listed = {s.SeriesInstanceUID: [i.ReferencedSOPInstanceUID for i in s.ReferencedSOPSequence] for s in evidence}
+    assert listed[capture_series_uid(STUDY_UID)] == ["2.25.77"]
+    assert "AI heat map: pneumonia (not for diagnosis)" in _comments(sr)
+
+
+def test_a_report_with_a_heat_map_is_another_instance() -> None:
+    """Its bytes differ from those without, so its UID does: never two instances under one UID."""
+    assert built(content(capture_sop_instance_uid="2.25.77")).SOPInstanceUID != built().SOPInstanceUID
+    assert named(built(), "130401") == []
+
+
+def test_the_statement_holds_both_numbers() -> None:
+    """Who reads only the sentence knows probability, threshold and which side of it."""
+    assert "suspected: probability 87.31 %, at or above the threshold of 42 %" in _comments(built())
+    assert "not detected: probability 10 %, below the threshold of 42 %" in _comments(built(content(**NOT_DETECTED)))

@@ -18,7 +18,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID, ComputedRadiographyImageStorage, ExplicitVRLittleEndian
 
 from dicom_gateway import uids
-from dicom_gateway.report import COMPREHENSIVE_3D_SR, REPORT_SOP_CLASSES, build_report, warm_up
+from dicom_gateway.report import BASIC_TEXT_SR, COMPREHENSIVE_3D_SR, REPORT_SOP_CLASSES, build_report, warm_up
 from dicom_gateway.report_content import ReportContentInvalid
 from domain.errors import InstanceInvalid
 from tests.unit.report.builders import (
@@ -217,9 +217,13 @@ def test_another_revision_or_model_version_is_another_instance(changes: dict[str
 
 
 def test_another_sop_class_is_another_instance() -> None:
-    """No SOP Instance UID is used for two SOP classes."""
-    made = {build_report(content(), [received()], each) for each in REPORT_SOP_CLASSES}
-    assert len({dcmread(io.BytesIO(data)).SOPInstanceUID for data in made}) == len(REPORT_SOP_CLASSES)
+    """No SOP Instance UID is used for two SOP classes, or twice with and without a heat map."""
+    made = {
+        build_report(content(capture_sop_instance_uid=capture), [received()], each)
+        for each in (*REPORT_SOP_CLASSES, BASIC_TEXT_SR)
+        for capture in (None, "2.25.77")
+    }
+    assert len({dcmread(io.BytesIO(data)).SOPInstanceUID for data in made}) == 8
 
 
 def test_instance_uid_is_the_derived_one() -> None:

@@ -44,6 +44,9 @@ def test_values_that_agree_are_accepted(changes: dict[str, Any]) -> None:
         {"probability": 0.1},
         UNDETERMINED | {"refusal": None},
         UNDETERMINED | {"probability": 0.5},
+        UNDETERMINED | {"capture_sop_instance_uid": "2.25.7"},
+        NOT_DETECTED | {"capture_sop_instance_uid": "2.25.7"},
+        {"capture_sop_instance_uid": "no UID"},
     ],
 )
 def test_values_that_contradict_are_refused(changes: dict[str, Any]) -> None:

@@ -57,7 +57,10 @@ def test_each_kind_of_uid_is_its_own() -> None:
     made = [
         uids.report_sop_instance_uid("1.2.3", 1, "x"),
         uids.report_sop_instance_uid("1.2.3", 1, "x", "1.2.840.10008.5.1.4.1.1.88.22"),
+        uids.report_sop_instance_uid("1.2.3", 1, "x", shows_heat_map=True),
         uids.report_series_uid("1.2.3"),
+        uids.capture_sop_instance_uid("1.2.3", 1, "x"),
+        uids.capture_series_uid("1.2.3"),
         uids.tracking_uid("1.2.3", "SCT:1", "x"),
         uids.tracking_uid("1.2.3", "SCT:1", "y"),
         uids.device_observer_uid("maker", "x", "1"),
@@ -70,3 +73,10 @@ def test_implementation_identity_fits_the_file_meta() -> None:
     """The class UID is valid and the version name fits an SH of 16 characters."""
     assert UID(uids.IMPLEMENTATION_CLASS_UID).is_valid
     assert 1 <= len(uids.IMPLEMENTATION_VERSION_NAME) <= 16
+
+
+def test_series_of_ours_are_known_by_their_study() -> None:
+    """Reports and captures of a study, and of no other, are recognised without looking anything up."""
+    made = (uids.report_series_uid("1.2.3"), uids.capture_series_uid("1.2.3"))
+    assert all(uids.is_own_series("1.2.3", series) for series in made)
+    assert not any(uids.is_own_series("1.2.4", series) for series in (*made, "1.2.4.1"))

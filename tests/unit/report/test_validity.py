@@ -10,7 +10,7 @@ import pytest
 from pydicom import dcmread
 
 from dicom_gateway.codes import FindingScheme
-from dicom_gateway.report import COMPREHENSIVE_SR, ENHANCED_SR, REPORT_SOP_CLASSES, build_report
+from dicom_gateway.report import BASIC_TEXT_SR, COMPREHENSIVE_SR, ENHANCED_SR, REPORT_SOP_CLASSES, build_report
 from domain.priority import ReadingPriority
 from tests.unit.report.builders import (
     AWFUL,
@@ -25,11 +25,12 @@ from tests.unit.report.builders import (
 from tests.unit.report.character_sets import CHARACTER_SETS, Case
 
 _DCIODVFY = Path(sysconfig.get_path("scripts"), "dciodvfy")
+_WITH_HEAT_MAP = {"capture_sop_instance_uid": "2.25.7"}
 _REVISION_2 = {"study_revision": 2, "predecessors": ((REPORT_SOP_CLASSES[0], "2.25.1", "2.25.2"),)}
 
 
 def errors_in(report: bytes, folder: Path) -> list[str]:
-    """Give dciodvfy's errors, warnings left out."""
+    """Give dciodvfy's errors in a DICOM file, warnings left out."""
     path = folder / "report.dcm"
     path.write_bytes(report)
     done = subprocess.run([_DCIODVFY, path], capture_output=True, text=True, errors="replace", timeout=30, check=False)
@@ -38,12 +39,12 @@ def errors_in(report: bytes, folder: Path) -> list[str]:
     return errors
 
 
-@pytest.mark.parametrize("sop_class_uid", REPORT_SOP_CLASSES)
+@pytest.mark.parametrize("sop_class_uid", [*REPORT_SOP_CLASSES, BASIC_TEXT_SR])
 @pytest.mark.parametrize("header", [MINIMAL, COMPLETE, AWFUL], ids=["minimal", "complete", "awful"])
 @pytest.mark.parametrize(
     "changes",
-    [{}, NOT_DETECTED, UNDETERMINED, _REVISION_2],
-    ids=["suspected", "not detected", "undetermined", "revision 2"],
+    [{}, _WITH_HEAT_MAP, NOT_DETECTED, UNDETERMINED, _REVISION_2],
+    ids=["suspected", "with heat map", "not detected", "undetermined", "revision 2"],
 )
 def test_no_errors_whatever_the_result_the_header_and_the_sop_class(
     changes: dict[str, Any], header: dict[str, bytes], sop_class_uid: str, tmp_path: Path
@@ -78,7 +79,7 @@ def test_no_errors_with_a_time_zone(tmp_path: Path) -> None:
     assert errors_in(build_report(content(), [received(TimezoneOffsetFromUTC=b"-0930")]), tmp_path) == []
 
 
-@pytest.mark.parametrize("sop_class_uid", [COMPREHENSIVE_SR, ENHANCED_SR])
+@pytest.mark.parametrize("sop_class_uid", [COMPREHENSIVE_SR, ENHANCED_SR, BASIC_TEXT_SR])
 def test_the_file_says_the_sop_class_that_was_asked_for(sop_class_uid: str) -> None:
     """The SOP class asked for is in the data set and in the file meta information."""
     sr = dcmread(io.BytesIO(build_report(content(), [received()], sop_class_uid)))

@@ -258,9 +258,9 @@ def _say_all_is_well(outcomes: Sequence[_Outcome]) -> None:
     scored = sum(outcome.demo.expected_refusal is None for outcome in outcomes)
     console.print(
         f"{files} instances acknowledged, {files} kept; {len(outcomes)} studies, {len(outcomes)} reports received once "
-        f"each; {scored} studies scored, {len(outcomes) - scored} not analysed and reported as such; "
-        f"{sum(outcome.heat_maps for outcome in outcomes)} suspicions, each with its heat map."
+        f"each; {scored} studies scored, {len(outcomes) - scored} not analysed and reported as such."
     )
+    console.print(f"{sum(outcome.heat_maps for outcome in outcomes)} suspicions, each with its heat map.")
     console.print("Not a medical device. The network has seen children of one to five years only.")
 
 

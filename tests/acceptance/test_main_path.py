@@ -1,4 +1,5 @@
 import json
+import queue
 import re
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import pytest
 
 from admin.service_process import ServiceProcess
 from dicom_gateway.association_scu import Destination
+from dicom_gateway.auto_routing import AutoRouter
 from dicom_gateway.simulated_pacs import Faults, SimulatedPacs
 from dicom_gateway.storage_scu import send_files
 from tests.acceptance.conftest import CommandLine, wait_until
@@ -154,3 +156,31 @@ def test_a_refused_report_is_listed_and_can_be_sent_again_by_command(
     command.run("deliveries", "resend", "--failed")
     wait_until(lambda: reported(command), "REPORTED")
     assert len(pacs.reports) == 1
+
+
+def test_a_pacs_that_routes_everything_back_gets_no_second_report(tmp_path: Path) -> None:
+    """The heat map comes back and is acknowledged; the report is not accepted; the study stays as it is."""
+    files: queue.Queue[bytes] = queue.Queue()
+    with SimulatedPacs("SIMPACS", on_kept=files.put) as pacs:
+        wanted = {"name": "pacs", "ae_title": "SIMPACS", "host": "127.0.0.1", "port": pacs.address[1], "heat_map": True}
+        quiet = {"CXR_READINESS__STUDY_QUIET_SECONDS": "0.5", "CXR_DESTINATIONS": json.dumps([wanted])}
+        with ServiceProcess(tmp_path / "data", ["--dicom-port", "0"], quiet) as service:
+            command = CommandLine(service.data_dir)
+            host, port = service.wait_until_listening()
+            to = Destination("service", "CXR_TRIAGE", host, port, "SIMPACS")
+            send(to, write_xray(tmp_path))
+            with AutoRouter(to) as router:
+                for _ in range(2):
+                    router.route(files.get(timeout=_PATIENCE))
+                capture, report = router.wait_for_outcomes(2, _PATIENCE)
+            assert (capture.status, capture.error) == (0, "")
+            assert "no presentation context accepted" in report.error
+            wait_until(lambda: reported(command), "REPORTED")
+            # A second study, sent afterwards: what comes back would have been read again by the time that it is done.
+            send(to, write_xray(tmp_path, study=2))
+            pacs.wait_for_reports(2, _PATIENCE)
+            shown = command.json("studies", "show", pacs.reports[0].StudyInstanceUID)
+    assert (shown["study"]["status"], shown["study"]["revision"], len(shown["results"])) == ("REPORTED", 1, 1)
+    returned = [event for event in shown["events"] if event["kind"] == "own_output_returned"]
+    assert [event["sop_instance_uid"] for event in returned] == [capture.sop_instance_uid]
+    assert [pacs.times_sent(instance.SOPInstanceUID) for instance in pacs.instances] == [1, 1, 1, 1]

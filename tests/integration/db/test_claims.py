@@ -159,6 +159,33 @@ def test_the_first_bytes_of_a_report_win(engine: Engine) -> None:
     assert reports.keep_report(engine, report(b"second")).content == b"first"
 
 
+def test_the_first_choice_of_a_report_stands_until_it_is_refused(engine: Engine) -> None:
+    """A destination that may have one report gets no other; one that refused it may."""
+    received(engine)
+    results.commit_result(engine, claimed(engine), suspected(), ["pacs", "other"], LATER)
+    (result,) = results.of_study(engine, 1)
+    made = [
+        Report(
+            result_id=result.id,
+            sop_class_uid=sop_class,
+            sop_instance_uid=f"2.25.{sop_class}",
+            series_instance_uid="2.25.2",
+            content=b"",
+            created_at=LATER,
+        )
+        for sop_class in ("33", "34")
+    ]
+    first, second = (reports.keep_report(engine, report) for report in made)
+    assert reports.chosen_report(engine, result.id, "pacs") is None
+    assert reports.choose_report(engine, result.id, "pacs", first).id == first.id
+    assert reports.choose_report(engine, result.id, "pacs", second).id == first.id
+    assert reports.choose_report(engine, result.id, "other", second).id == second.id
+    reports.withdraw_choice(engine, result.id, "pacs", second)
+    assert reports.choose_report(engine, result.id, "pacs", second).id == first.id
+    reports.withdraw_choice(engine, result.id, "pacs", first)
+    assert reports.choose_report(engine, result.id, "pacs", second).id == second.id
+
+
 def test_reprocessing_opens_a_revision_that_supersedes(engine: Engine) -> None:
     """History is kept: the new result names the old one."""
     received(engine)

@@ -3,7 +3,7 @@ from datetime import timedelta
 
 from sqlalchemy import Engine
 
-from db import events, instances, results, studies
+from db import events, instances, overview, results, studies
 from db.instances import Recorded
 from domain.study import StudyStatus
 from tests.integration.db.builders import LATER, NOW, QUIET, STALE, claimed, received, suspected
@@ -111,3 +111,36 @@ def test_many_senders_at_once_lose_nothing(engine: Engine) -> None:
     assert shared is not None
     assert len(instances.newest_of_study(engine, shared.id)) == 40
     assert len(studies.listed(engine, None, 100)) == 9
+
+
+def test_our_own_output_that_comes_back_opens_no_revision(engine: Engine) -> None:
+    """It is kept and told, and the study stays as it is, with the same instances to read."""
+    received(engine)
+    results.commit_result(engine, claimed(engine), suspected(), [], LATER)
+    assert received(engine, 2, received_at=LATER, association_id="a2", is_own_output=True) is Recorded.NEW
+    study = studies.find(engine, "1.2.3")
+    assert study is not None
+    assert (study.status, study.revision) == (StudyStatus.ANALYSED, 1)
+    assert [row.sop_instance_uid for row in instances.newest_of_study(engine, study.id)] == ["1.2.3.1.1"]
+    assert overview.instances_kept(engine)[0] == 2
+    (event,) = [e for e in events.of_study(engine, study.id) if e.kind == "own_output_returned"]
+    assert event.detail["sop_instance_uid"] == "1.2.3.1.2"
+
+
+def test_our_own_output_takes_no_claim_away(engine: Engine) -> None:
+    """A PACS that routes back while the study is read does not start the reading over."""
+    received(engine)
+    claim = claimed(engine)
+    received(engine, 2, received_at=LATER, association_id="a2", is_own_output=True)
+    assert results.commit_result(engine, claim, suspected(), [], LATER) is not None
+
+
+def test_a_study_of_nothing_but_our_own_output_is_never_read(engine: Engine) -> None:
+    """There is nothing to read, and nothing that waits; an image that follows makes it an ordinary study."""
+    received(engine, is_own_output=True)
+    instances.close_association(engine, "a1", NOW)
+    assert studies.mark_ready(engine, LATER, QUIET, STALE) == []
+    assert overview.oldest_waiting(engine) is None
+    received(engine, 2, association_id="a2")
+    instances.close_association(engine, "a2", NOW)
+    assert len(studies.mark_ready(engine, LATER, QUIET, STALE)) == 1

@@ -5,7 +5,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, text
 
-from db import instances, results, schema, studies
+from db import heat_maps, instances, reports, results, schema, studies
 from db.session import make_engine, reading, transaction
 from db.tables import Base
 from domain.errors import ConfigurationInvalid, StoreUnavailable
@@ -17,12 +17,16 @@ _FIRST_SCHEMA_ROWS = """
                         reading_priority, created_at)
     VALUES (1, 1, 1, 'm1', 'suspected', 0.5, '[]', '[]', 'HIGH', '2026-01-01 00:00:00')
 """
-_INSTANCE_ROWS = """
+_SECOND_SCHEMA_ROWS = """
     INSERT INTO association (id, calling_ae_title, called_ae_title, peer_address, current_study_id, opened_at, seen_at)
-    VALUES ('a1', 'A', 'B', '192.0.2.1', 1, '2026-01-01 00:00:00', '2026-01-01 00:00:00');
+    VALUES ('a1', 'A', 'B', '::1', 1, '2026-01-01 00:00:00', '2026-01-01 00:00:00');
     INSERT INTO instance (id, study_id, association_id, sop_instance_uid, sop_class_uid, series_instance_uid,
                           transfer_syntax_uid, relative_path, size_bytes, sha256, received_at)
-    VALUES (1, 1, 'a1', '1.2.3.4', '1.2', '1.2.3.1', '1.2.1', 'x', 1, 'h', '2026-01-01 00:00:00')
+    VALUES (1, 1, 'a1', '1.2.3.1.1', '1.2', '1.2.3.1', '1.2', 'x', 1, 'x', '2026-01-01 00:00:00');
+    INSERT INTO report (id, result_id, sop_class_uid, sop_instance_uid, series_instance_uid, content, created_at)
+    VALUES (1, 1, '1.2.840.10008.5.1.4.1.1.88.34', '2.25.1', '2.25.2', '', '2026-01-01 00:00:00');
+    INSERT INTO delivery (id, result_id, destination, state, attempts, next_attempt_at, created_at)
+    VALUES (1, 1, 'pacs', 'SENT', 1, '2026-01-01 00:00:00', '2026-01-01 00:00:00')
 """
 
 
@@ -49,16 +53,22 @@ def test_a_database_of_the_first_schema_is_migrated_with_its_rows(sqlite_url: st
     assert (result.probability, result.is_shadow) == (0.5, False)
 
 
-def test_an_instance_from_before_damage_was_noted_counts_as_whole(sqlite_url: str) -> None:
-    """An older database upgrades with its rows."""
-    engine = make_engine(sqlite_url)
-    schema.upgrade(engine, "0002")
-    with transaction(engine) as session:
-        for statement in (*_FIRST_SCHEMA_ROWS.split(";")[:1], *_INSTANCE_ROWS.split(";")):
-            session.execute(text(statement))
-    schema.upgrade(engine)
-    (row,) = instances.all_of_study(engine, 1)
-    assert (row.sop_instance_uid, row.damaged_at) == ("1.2.3.4", None)
+def test_reports_sent_before_there_were_several_forms_stay_chosen(sqlite_url: str, postgres_url: str) -> None:
+    """A destination that got a report of schema 2 gets that one again; instances of then are whole, and no output of ours."""
+    for url in (sqlite_url, postgres_url):
+        engine = make_engine(url)
+        schema.upgrade(engine, "0002")
+        with transaction(engine) as session:
+            for statement in (_FIRST_SCHEMA_ROWS + ";" + _SECOND_SCHEMA_ROWS).split(";"):
+                session.execute(text(statement))
+        schema.upgrade(engine)
+        kept = reports.chosen_report(engine, 1, "pacs")
+        assert kept is not None
+        assert (kept.sop_instance_uid, kept.shows_heat_map) == ("2.25.1", False)
+        assert heat_maps.of_result(engine, 1) is None
+        (instance,) = instances.newest_of_study(engine, 1)
+        assert instance.damaged_at is None
+        engine.dispose()
 
 
 def test_a_database_without_tables_is_refused_with_the_remedy(sqlite_url: str) -> None:

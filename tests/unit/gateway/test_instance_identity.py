@@ -8,6 +8,7 @@ from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRL
 
 from dicom_gateway.instance_identity import InstanceIdentity, InstanceRefused, read_identity
 from dicom_gateway.status import Status
+from dicom_gateway.uids import capture_series_uid, report_series_uid
 from tests.integration.gateway.instances import UIDS, encoded, image
 
 
@@ -31,6 +32,24 @@ def test_the_identity_is_read_in_every_encoding(transfer_syntax: str) -> None:
         series_instance_uid=UIDS.series,
         modality="CR",
     )
+
+
+@pytest.mark.parametrize(
+    ("elements", "is_ours"),
+    [
+        ({}, False),
+        ({"ManufacturerModelName": "picture import"}, False),
+        ({"ManufacturerModelName": "cxr-triage"}, True),
+        ({"ManufacturerModelName": "CXR-TRIAGE "}, True),
+        ({"SeriesInstanceUID": capture_series_uid(UIDS.study)}, True),
+        ({"SeriesInstanceUID": report_series_uid(UIDS.study)}, True),
+        ({"SeriesInstanceUID": capture_series_uid("1.2.3")}, False),
+    ],
+    ids=["a modality's", "a picture's", "our equipment", "padded", "our captures", "our reports", "another study's"],
+)
+def test_our_own_output_is_recognised(elements: dict[str, str], is_ours: bool) -> None:
+    """By its equipment, also when the UIDs were changed; by its derived series, also when the equipment was."""
+    assert read(encoded(image(**elements))).is_own_output is is_ours  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("keyword", ["StudyInstanceUID", "SeriesInstanceUID"])

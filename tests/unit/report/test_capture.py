@@ -157,7 +157,7 @@ def test_the_banner_stands_above_and_below_an_uncovered_image(shape: tuple[int, 
 def test_a_long_sentence_is_made_smaller_instead_of_cut() -> None:
     """Ground stays free at both ends of every line of words."""
     picture = _framed(
-        400, 300, headline="Pneumonia suspected, and many more words than would fit in one line of it" * 2
+        400, 300, headline="Pneumonia suspected, and more words than would fit in one line of this size, however wide"
     )
     image_top = np.flatnonzero((picture == (10, 200, 30)).all(axis=2).any(axis=1))[0]
     assert not picture[:image_top, :5].any()

@@ -18,6 +18,7 @@ from admin.options import (
     settings_from,
 )
 from admin.output import print_json, print_table
+from admin.report_check import MEND_REPORTS, what_it_gets
 from config.settings import Settings
 from db import schema
 from dicom_gateway.verification import echo
@@ -127,10 +128,15 @@ def _destinations(collaborators: WorkCollaborators) -> list[Check]:
         mend = "add [[destinations]] to the settings file, or --pacs AET@HOST:PORT"
         return [Check("destinations", ok=False, found="none: reports are made and sent nowhere", mend=mend)]
     mend = "check host, port and both AE titles, and that the PACS knows ours"
-    return [
-        _tried(f"C-ECHO {name}", lambda d=destination: f"answered in {echo(d) * 1000:.0f} ms", mend)  # type: ignore[misc]
-        for name, destination in collaborators.destinations.items()
-    ]
+    checks = []
+    for settings in collaborators.settings.destinations:
+        peer = collaborators.destinations[settings.name]
+        answered = _tried(f"C-ECHO {settings.name}", lambda d=peer: f"answered in {echo(d) * 1000:.0f} ms", mend)  # type: ignore[misc]
+        checks.append(answered)
+        if answered.ok:
+            part = f"reports to {settings.name}"
+            checks.append(_tried(part, lambda s=settings, d=peer: what_it_gets(s, d), MEND_REPORTS))  # type: ignore[misc]
+    return checks
 
 
 def _print(checks: list[Check], *, json_output: bool) -> None:

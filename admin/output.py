@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 #: Columns where nothing says how wide the output is (a pipe, a log).
-_WIDTH_OF_A_PIPE = 170
+_WIDTH_OF_A_PIPE = 180
 
 #: For people; logs and errors go to stderr.
 console = Console(width=None if sys.stdout.isatty() else _WIDTH_OF_A_PIPE)

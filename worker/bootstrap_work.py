@@ -19,6 +19,11 @@ from worker.report_choice import ReportChoice
 from worker.reporting import ReportKeeper
 
 
+def report_sop_classes(settings: DestinationSettings) -> tuple[str, ...]:
+    """Give what a report for a destination may be written as, best first."""
+    return (BASIC_TEXT_SR,) if settings.report_format == "basic_text" else REPORT_SOP_CLASSES
+
+
 class WorkCollaborators(Collaborators):
     """Everything a worker needs, each built when it is first asked for."""
 
@@ -60,9 +65,13 @@ class WorkCollaborators(Collaborators):
         return ReportDelivery(self.engine, couriers, self.settings.delivery)
 
     def _choice_for(self, settings: DestinationSettings) -> ReportChoice:
-        sop_classes = (BASIC_TEXT_SR,) if settings.report_format == "basic_text" else REPORT_SOP_CLASSES
         return ReportChoice(
-            self.engine, self.reports, self.captures, settings.name, sop_classes, wants_heat_map=settings.heat_map
+            self.engine,
+            self.reports,
+            self.captures,
+            settings.name,
+            report_sop_classes(settings),
+            wants_heat_map=settings.heat_map,
         )
 
     def card_of(self, version: str) -> ModelCard:

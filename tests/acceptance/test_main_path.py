@@ -69,7 +69,7 @@ def test_a_picture_sent_by_command_comes_back_as_a_valid_report(
     shown = command.json("studies", "show", report.StudyInstanceUID)
     assert shown["results"][0]["assessment"] == "suspected"
     assert {"study_opened", "study_ready", "study_analysed", "report_sent"} <= {e["kind"] for e in shown["events"]}
-    assert "ok" in command.run("doctor", "--pacs", f"SIMPACS@127.0.0.1:{pacs.address[1]}")
+    assert "Comprehensive 3D SR" in command.run("doctor", "--pacs", f"SIMPACS@127.0.0.1:{pacs.address[1]}")
 
 
 def test_a_late_image_and_a_reprocessing_make_reports_that_name_their_predecessors(

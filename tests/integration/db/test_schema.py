@@ -54,7 +54,7 @@ def test_a_database_of_the_first_schema_is_migrated_with_its_rows(sqlite_url: st
 
 
 def test_reports_sent_before_there_were_several_forms_stay_chosen(sqlite_url: str, postgres_url: str) -> None:
-    """A destination that got a report of schema 2 gets that one again; instances of then are whole, and no output of ours."""
+    """A destination that got a report of schema 2 gets that one again; old instances are whole, and not ours."""
     for url in (sqlite_url, postgres_url):
         engine = make_engine(url)
         schema.upgrade(engine, "0002")

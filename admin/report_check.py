@@ -20,7 +20,8 @@ MEND_REPORTS = "let the PACS take what it lacks, or change report_format or heat
 def what_it_gets(settings: DestinationSettings, peer: Destination) -> str:
     """Say in words what a destination will be sent.
 
-    Raises Rejected when it takes no report, or no heat map where one is wanted; PeerUnavailable when it cannot be asked.
+    Raises Rejected when it takes no report, or no heat map where one is wanted, and PeerUnavailable when it cannot be
+    asked.
     """
     wanted = report_sop_classes(settings)
     accepted = accepted_sop_classes(peer, [*wanted, SECONDARY_CAPTURE])

@@ -39,6 +39,7 @@ from admin.training_options import (
 )
 from model.card import ModelCard, check_version, read_card
 from model.card_page import card_page
+from model.card_rows import at_thresholds
 from model.classifier import Classifier, available_versions
 from model.dataset import (
     LabelledImage,
@@ -147,14 +148,13 @@ def evaluate(
 def _figures_of(classifier: Classifier, evaluation: "Evaluation") -> dict[str, Any]:
     from model.class_table import class_table, intervals  # noqa: PLC0415 - imports scikit-learn
 
-    scored, threshold = (evaluation.labels, evaluation.probabilities), evaluation.figures.threshold
-    points = {name: rates.threshold for name, rates in evaluation.figures.operating_points.items()}
-    thresholds = {f"at {threshold}": threshold, **points}
+    scored = (evaluation.labels, evaluation.probabilities)
+    thresholds = {name: rates.threshold for name, rates in at_thresholds(evaluation.figures).items()}
     return {
         "version": classifier.card.version,
         **evaluation.figures.model_dump(),
         "refusals": {code.value: count for code, count in evaluation.refusals.items()},
-        "per_class": class_table(*scored, threshold),
+        "per_class": {name: class_table(*scored, threshold) for name, threshold in thresholds.items()},
         "intervals_95": intervals(*scored, thresholds, evaluation.patients),
     }
 

@@ -1,5 +1,6 @@
 """How a model's card, curve and figures are shown to people."""
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -7,14 +8,17 @@ from rich.table import Table
 
 from admin.output import console, print_table
 from model.card import ModelCard, RecipeRecord
-from model.figures import Figures, Rates
+from model.card_rows import CURVE_COLUMNS, at_thresholds, curve_rows, figure_cell, rate_rows
+from model.figures import Confusion, Figures
 from model.run_folder import EpochRecord
 
 
 def print_evaluation(figures: Figures, answer: dict[str, Any]) -> None:
     """Print what `model evaluate` measured; `answer` is what --json prints."""
     console.print(figures_table(figures))
-    print_class_table(answer["per_class"])
+    for name, rates in at_thresholds(figures).items():
+        print_class_table(name, answer["per_class"][name])
+        print_confusion(name, rates.confusion)
     for name, figures_there in answer["intervals_95"].items():
         rows = [(figure, f"{low:.3f} to {high:.3f}") for figure, (low, high) in figures_there.items()]
         print_table((name, "95 % interval, by patient"), rows)
@@ -26,11 +30,25 @@ def print_evaluation(figures: Figures, answer: dict[str, Any]) -> None:
         print_table(("deletion test", "is"), list(answer["deletion_test"].items()))
 
 
-def print_class_table(table: dict[str, Any]) -> None:
-    """Print precision, recall, F1 and support by class, and their averages."""
+def print_class_table(threshold: str, table: dict[str, Any]) -> None:
+    """Print the paper's Table 3 at one threshold: figures by class, accuracy, macro and weighted averages."""
     columns = ("precision", "recall", "f1-score", "support")
-    rows = [(name, *(row[column] for column in columns)) for name, row in table.items() if isinstance(row, dict)]
-    print_table(("class", *columns), rows)
+    rows = []
+    for name, row in table.items():
+        if isinstance(row, dict):
+            rows.append((name, *(row[column] for column in columns[:-1]), int(row["support"])))
+        else:
+            support = int(table["weighted avg"]["support"])
+            rows.append((name, None, None, row, support))
+    print_table((threshold, *columns), rows)
+
+
+def print_confusion(threshold: str, confusion: Confusion) -> None:
+    """Print the confusion matrix at one threshold: a row a true class, a column what was said."""
+    print_table(
+        (threshold, "called NORMAL", "called PNEUMONIA"),
+        [("NORMAL", confusion.tn, confusion.fp), ("PNEUMONIA", confusion.fn, confusion.tp)],
+    )
 
 
 def print_perturbations(rows: list[dict[str, Any]]) -> None:
@@ -99,44 +117,30 @@ def _how(recipe: RecipeRecord | None) -> str:
     return f" by recipe {recipe.name}, seed {recipe.seed}; weights of epoch {recipe.best_epoch} of {recipe.epochs}"
 
 
-def curve_table(curve: tuple[EpochRecord, ...] | list[EpochRecord]) -> Table:
+def curve_table(curve: Sequence[EpochRecord]) -> Table:
     """Show the training curve, a row an epoch."""
-    table = Table(title="Training curve; accuracy at 0.5, uncalibrated")
-    columns = ("epoch", "rate", "loss", "accuracy", "val. loss", "val. accuracy", "val. ROC AUC", "seconds")
-    for column in columns:
-        table.add_column(column, justify="right")
-    for record in curve:
-        measured = (record.loss, record.accuracy, record.val_loss, record.val_accuracy, record.val_auc)
-        table.add_row(
-            str(record.epoch),
-            f"{record.learning_rate:.1e}",
-            *(f"{value:.3f}" for value in measured),
-            f"{record.seconds:.0f}",
-        )
-    return table
+    return _right_aligned("Training curve; accuracy at 0.5, uncalibrated", CURVE_COLUMNS, curve_rows(curve))
 
 
 def figures_table(figures: Figures) -> Table:
     """Show one evaluation: at 0.5 and at each operating point."""
     title = (
         f"{figures.data_set}: {figures.n} scored, {figures.refused} refused\n"
-        f"ROC AUC {cell(figures.roc_auc)}, PR AUC {cell(figures.pr_auc)}, Brier {figures.brier:.4f}, "
+        f"ROC AUC {figure_cell(figures.roc_auc)}, PR AUC {figure_cell(figures.pr_auc)}, Brier {figures.brier:.4f}, "
         f"ECE {figures.ece:.4f}"
     )
+    return _right_aligned(title, ("", *at_thresholds(figures)), rate_rows(figures))
+
+
+def _right_aligned(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
     table = Table(title=title)
-    at: dict[str, Rates] = {"at 0.5": figures, **figures.operating_points}
-    table.add_column("")
-    for name in at:
-        table.add_column(name, justify="right")
-    for measured in ("threshold", "accuracy", "precision", "recall", "specificity", "f1"):
-        table.add_row(measured, *(cell(getattr(rates, measured)) for rates in at.values()))
-    for count in ("tp", "fp", "tn", "fn"):
-        table.add_row(count, *(str(getattr(rates.confusion, count)) for rates in at.values()))
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="right" if number or column else "left")
+    for row in rows:
+        table.add_row(*row)
     return table
 
 
 def cell(value: float | str | None) -> str:
-    """Give a figure with four digits, nothing as a dash."""
-    if value is None:
-        return "-"
-    return value if isinstance(value, str) else f"{value:.4f}"
+    """Give text as it is, and a figure as figures are shown."""
+    return value if isinstance(value, str) else figure_cell(value)

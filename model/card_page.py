@@ -3,10 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from model.card import ModelCard
-from model.figures import Figures, Rates
-
-_RATES = ("threshold", "accuracy", "precision", "recall", "specificity", "f1")
-_COUNTS = ("tp", "fp", "tn", "fn")
+from model.card_rows import CURVE_COLUMNS, at_thresholds, curve_rows, figure_cell, rate_rows
+from model.figures import Figures
 
 
 def card_page(card: ModelCard) -> str:
@@ -81,32 +79,15 @@ def _answering(card: ModelCard) -> Iterator[str]:
 def _figures(figures: Figures) -> Iterator[str]:
     yield f"On {figures.data_set}: {figures.n} scored, {figures.refused} refused by the input gate."
     yield (
-        f"ROC AUC {_cell(figures.roc_auc)}, PR AUC {_cell(figures.pr_auc)}, Brier score {figures.brier:.4f}, expected "
-        f"calibration error {figures.ece:.4f}."
+        f"ROC AUC {figure_cell(figures.roc_auc)}, PR AUC {figure_cell(figures.pr_auc)}, Brier score "
+        f"{figures.brier:.4f}, expected calibration error {figures.ece:.4f}."
     )
-    at: dict[str, Rates] = {"at 0.5": figures, **figures.operating_points}
-    rows = [(name, *(_cell(getattr(rates, name)) for rates in at.values())) for name in _RATES]
-    rows += [(name, *(str(getattr(rates.confusion, name)) for rates in at.values())) for name in _COUNTS]
-    yield _table(("", *at), rows)
+    yield _table(("", *at_thresholds(figures)), list(rate_rows(figures)))
 
 
 def _curve(card: ModelCard) -> Iterator[str]:
     yield "Accuracy at 0.5, uncalibrated."
-    columns = ("epoch", "rate", "loss", "accuracy", "val. loss", "val. accuracy", "val. ROC AUC", "seconds")
-    rows = [
-        (
-            str(record.epoch),
-            f"{record.learning_rate:.1e}",
-            *(f"{v:.3f}" for v in (record.loss, record.accuracy, record.val_loss, record.val_accuracy, record.val_auc)),
-            f"{record.seconds:.0f}",
-        )
-        for record in card.curve
-    ]
-    yield _table(columns, rows)
-
-
-def _cell(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4f}"
+    yield _table(CURVE_COLUMNS, list(curve_rows(card.curve)))
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -80,6 +80,23 @@ def test_evaluate_measures_all_of_a_foreign_folder(folder: Path) -> None:
     assert set(answer["operating_points"]) == {"high_sensitivity", "balanced"}
 
 
+def test_evaluate_prints_table_3_and_the_confusion_at_each_threshold(folder: Path) -> None:
+    """Accuracy beside the averages and the counts, at 0.5 and at each operating point, for people as in JSON."""
+    answer = json.loads(_run("evaluate", "--data", str(folder), "--json"))
+    printed = _run("evaluate", "--data", str(folder))
+    for name in ("at 0.5", "high_sensitivity", "balanced"):
+        table = answer["per_class"][name]
+        assert list(table) == ["NORMAL", "PNEUMONIA", "accuracy", "macro avg", "weighted avg"]
+        rates = answer if name == "at 0.5" else answer["operating_points"][name]
+        assert table["accuracy"] == pytest.approx(rates["accuracy"])
+        assert table["PNEUMONIA"]["recall"] == pytest.approx(rates["recall"])
+    cells = [[cell.strip() for cell in line.split("│")[1:-1]] for line in printed.splitlines() if "│" in line]
+    confusion = answer["confusion"]
+    assert ["accuracy", "-", "-", f"{answer['accuracy']:.3f}", "12"] in cells
+    assert ["NORMAL", str(confusion["tn"]), str(confusion["fp"])] in cells
+    assert ["PNEUMONIA", str(confusion["fn"]), str(confusion["tp"])] in cells
+
+
 def test_evaluate_measures_validation_patients_only(tmp_path: Path, folder: Path) -> None:
     """In training data only the version's validation patients count: held-out samples alone are nothing to measure."""
     data = tmp_path / "data"

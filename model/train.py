@@ -8,7 +8,7 @@ import tensorflow as tf
 from domain.errors import ConfigurationInvalid
 from model.dataset import LabelledImage, Split
 from model.plots import write_run_curves
-from model.recipe import AnyRecipe, Recipe
+from model.recipe import AnyRecipe, Recipe, RobustRecipe
 from model.run_folder import RunDescription, RunFolder
 from model.train_paper import train_paper
 from model.train_progress import Progress
@@ -47,8 +47,9 @@ def describe_run(
 def train(split: Split, recipe: AnyRecipe, run: RunFolder, description: RunDescription, progress: Progress) -> None:
     """Train to the description's last epoch, from the folder's last whole one, and plot the curves.
 
-    ConfigurationInvalid when the folder holds a run of another description.
+    ConfigurationInvalid when the folder holds a run of another description, or when there is too little to train on.
     """
+    _check_enough(split, recipe)
     _start_or_resume(run, description)
     if len(run.read_history()) < description.epochs:
         if isinstance(recipe, Recipe):
@@ -56,6 +57,19 @@ def train(split: Split, recipe: AnyRecipe, run: RunFolder, description: RunDescr
         else:
             train_robust(split, recipe, run, description, progress)
     write_run_curves(run)
+
+
+def _check_enough(split: Split, recipe: AnyRecipe) -> None:
+    """Refuse what would end in a loss or a ROC AUC that is no number."""
+    for part, images in (("train", split.training), ("validate", split.validation)):
+        if {image.label for image in images} != {0, 1}:
+            raise ConfigurationInvalid(f"nothing to {part} on: both classes are needed, NORMAL and PNEUMONIA")
+    # Keras trains on part of a batch as well; recipe "robust" on whole ones only.
+    if isinstance(recipe, RobustRecipe) and len(split.training) < recipe.batch_size:
+        raise ConfigurationInvalid(
+            f"{len(split.training)} images to train on are less than one batch of recipe {recipe.name} "
+            f"({recipe.batch_size}): give more images"
+        )
 
 
 def _patients(images: Sequence[LabelledImage]) -> tuple[str, ...]:

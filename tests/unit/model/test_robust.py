@@ -102,6 +102,27 @@ def test_a_cut_run_is_resumed_where_it_stood(tmp_path: Path) -> None:
     assert run.read_description().preprocess_version == "bands-150-1"
 
 
+def test_less_than_a_batch_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    """No step could be trained, and the history would hold a loss that is no number."""
+    images = make_tiny_data(tmp_path / "data")
+    split = hold_out(images, HoldOut.PATIENTS, seed=1, share=0.25, excluded=())
+    run, silent = RunFolder(tmp_path / "run"), Progress(lambda *_: None, lambda _: None)
+    description = describe_run(split, ROBUST, seed=1, epochs=1, share=0.25, excluded=())
+    with pytest.raises(ConfigurationInvalid, match="less than one batch of recipe robust"):
+        train(split, ROBUST, run, description, silent)
+    assert not run.path.exists()
+
+
+def test_one_class_alone_is_refused(tmp_path: Path) -> None:
+    """Without normals there is nothing to tell pneumonia from, and no ROC curve."""
+    images = make_tiny_data(tmp_path / "data")
+    split = hold_out(images, HoldOut.PATIENTS, seed=1, share=0.25, excluded=())
+    ill = replace(split, validation=tuple(image for image in split.validation if image.label))
+    description = describe_run(ill, _TINY, seed=1, epochs=1, share=0.25, excluded=())
+    with pytest.raises(ConfigurationInvalid, match="nothing to validate on: both classes"):
+        train(ill, _TINY, RunFolder(tmp_path / "run"), description, Progress(lambda *_: None, lambda _: None))
+
+
 def test_blocks_hold_whole_patients_of_the_lowest_numbers_out() -> None:
     """15 % of each series of numbers, by number and not by name; no patient on both sides; excluded ones nowhere."""
     names = [f"IM-{n:04}" for n in range(1, 21)] + [f"person{n}" for n in range(1, 41)]

@@ -1,5 +1,7 @@
 """A Celery worker process and its pool: the parent schedules, each child holds its own collaborators."""
 
+import os
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,12 +10,18 @@ from celery import signals
 from config.settings import Settings
 from dicom_gateway.report import warm_up
 from worker import tasks
+from worker.bootstrap import Collaborators
 from worker.bootstrap_work import WorkCollaborators
+from worker.hearing import Hearing
 from worker.lifeline import die_with_parent
 from worker.queue import ANALYSE_QUEUE, DELIVER_QUEUE
 
 #: Tasks after which a pool process is replaced, so that a leak in a decoder never grows large.
 _TASKS_PER_PROCESS = 2000
+#: Seconds beyond the longest task: Celery waits up to thirty before it tries again to reach a broker that was away.
+_RECONNECTION_SECONDS = 60
+#: sysexits.h EX_SOFTWARE: whoever started the worker (supervisor, systemd, container) starts it again.
+_EXIT_DEAF = 70
 
 
 def run_worker(settings: Settings, queues: Sequence[str]) -> int:
@@ -33,6 +41,12 @@ def run_worker(settings: Settings, queues: Sequence[str]) -> int:
             warm_up()
 
     signals.worker_process_init.connect(prepare_child, weak=False)
+    hearing = _hearing(settings, queues)
+    signals.task_received.connect(lambda **_: hearing.heard(), weak=False)
+    # Celery's own way to stop waits for the consumer, which is what hangs; a task that is cut is done again.
+    signals.worker_ready.connect(
+        lambda **_: threading.Thread(target=hearing.run, args=(threading.Event(),), daemon=True).start(), weak=False
+    )
     # A receiver, whatever it does, keeps Celery from setting up logging of its own.
     signals.setup_logging.connect(lambda **_: None, weak=False)
     worker = app.Worker(
@@ -47,6 +61,18 @@ def run_worker(settings: Settings, queues: Sequence[str]) -> int:
     )
     worker.start()
     return int(worker.exitcode or 0)
+
+
+def _hearing(settings: Settings, queues: Sequence[str]) -> Hearing:
+    # A doorbell of its own: it rings in a thread, and the pool's processes are forked from the others.
+    doorbell = Collaborators(settings).doorbell
+    limits = {ANALYSE_QUEUE: settings.analysis, DELIVER_QUEUE: settings.delivery}
+    longest_task = max(limits[queue].hard_time_limit_seconds for queue in queues)
+    return Hearing(
+        lambda: sum(doorbell.depth(queue) for queue in queues),
+        longest_task + _RECONNECTION_SECONDS,
+        lambda: os._exit(_EXIT_DEAF),
+    )
 
 
 def _processes(settings: Settings, queues: Sequence[str]) -> int:

@@ -57,6 +57,8 @@ def run_worker(settings: Settings, queues: Sequence[str]) -> int:
         hostname=f"{'-'.join(queues)}@cxr-triage",
         without_gossip=True,
         without_mingle=True,
+        # Nobody listens to its events, and while the broker is away sending one blocks the whole event loop.
+        without_heartbeat=True,
         quiet=True,
     )
     worker.start()

@@ -25,6 +25,9 @@ class Work(Protocol):
 class WorkTask(Task):  # type: ignore[misc]  # Celery is untyped
     """A task on one row; a failure, foreseen or not, gives the row back at once instead of when the lease ends."""
 
+    #: Celery's name for what it is in the worker's parent.
+    Request = "worker.acknowledgement:WatchedRequest"
+
     def __init__(self, name: str, work: Callable[[], Work], soft_seconds: int, hard_seconds: int) -> None:
         """`work` gives the collaborator of the process that runs the task."""
         self.name = name

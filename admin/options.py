@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from pydantic import TypeAdapter, ValidationError
 
-from config.load import load_settings
+from config.load import load_settings, words_of
+from config.section import AeTitle, Host, PeerPort, Section
 from config.settings import Settings
 from domain.errors import ConfigurationInvalid
 
@@ -31,15 +33,34 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts
 #: umask(2): what the service writes holds patient data, and is for its own account alone.
 PRIVATE = 0o077
 
-_PEER = re.compile(r"^(?P<ae_title>[^@]{1,16})@(?P<host>\[[0-9a-fA-F:]+\]|[^:]+):(?P<port>\d{1,5})$")
+_PEER = re.compile(r"(?P<ae_title>[^@]+)@(?P<host>\[[0-9a-fA-F:.]+\]|[^:@]+):(?P<port>[0-9]{1,5})")
+
+
+class _Peer(Section):
+    ae_title: AeTitle
+    host: Host
+    port: PeerPort
 
 
 def parse_peer(text: str) -> dict[str, Any]:
     """Split AET@host:port into ae_title, host and port. Raises ConfigurationInvalid."""
-    match = _PEER.match(text)
+    match = _PEER.fullmatch(text)
     if match is None:
         raise ConfigurationInvalid(f"{text!r} is no peer: write AET@HOST:PORT, e.g. ORTHANC@192.0.2.7:4242")
-    return {"ae_title": match["ae_title"], "host": match["host"].strip("[]"), "port": int(match["port"])}
+    parts = {"ae_title": match["ae_title"], "host": match["host"].strip("[]"), "port": match["port"]}
+    try:
+        return _Peer.model_validate(parts).model_dump()
+    except ValidationError as error:
+        reasons = "; ".join(f"{problem['loc'][0]} {words_of(problem)}" for problem in error.errors())
+        raise ConfigurationInvalid(f"{text!r} is no peer AET@HOST:PORT: {reasons}") from None
+
+
+def ae_title_of(option: str, text: str) -> str:
+    """Give `text` back where it is an AE title. Raises ConfigurationInvalid that names the option."""
+    try:
+        return TypeAdapter(AeTitle).validate_python(text)
+    except ValidationError as error:
+        raise ConfigurationInvalid(f"{option} {text!r} {words_of(error.errors()[0])}") from None
 
 
 def settings_from(

@@ -10,7 +10,7 @@ import typer
 from rich.progress import Progress
 
 from admin.files import expand, is_picture
-from admin.options import JsonOption, parse_peer
+from admin.options import JsonOption, ae_title_of, parse_peer
 from admin.output import console, print_json
 from dicom_gateway.association_scu import Destination
 from dicom_gateway.storage_scu import send_files
@@ -39,7 +39,7 @@ def send(
 
     Exit status 1 if any file was not stored.
     """
-    peer = Destination(name=to, calling_ae_title=calling, **parse_peer(to))
+    peer = Destination(name=to, calling_ae_title=ae_title_of("--calling", calling), **parse_peer(to))
     chosen = list(expand(files))
     if not chosen:
         raise Rejected("no files to send")

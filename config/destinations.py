@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveFloat
+from pydantic import Field
 
-from config.section import AeTitle, Section
+from config.section import AeTitle, Host, PeerPort, Seconds, Section
 
 
 class DestinationSettings(Section):
@@ -12,9 +12,9 @@ class DestinationSettings(Section):
 
     name: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.-]+$")]
     ae_title: AeTitle
-    host: Annotated[str, Field(min_length=1)]
-    port: Annotated[int, Field(ge=1, le=65535)]
-    connect_timeout_seconds: PositiveFloat = 10.0
-    response_timeout_seconds: PositiveFloat = 60.0
+    host: Host
+    port: PeerPort
+    connect_timeout_seconds: Seconds = 10.0
+    response_timeout_seconds: Seconds = 60.0
     report_format: Literal["measurement_report", "basic_text"] = "measurement_report"
     heat_map: bool = False

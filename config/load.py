@@ -1,12 +1,14 @@
 """Read the settings: default.toml, the user's TOML file, CXR_* variables, the command line."""
 
 import difflib
+import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, TomlConfigSettingsSource
 
 from config.destinations import DestinationSettings
@@ -27,14 +29,18 @@ def load_settings(file: Path | None = None, overrides: Mapping[str, Any] | None 
     if file is None and os.environ.get(CONFIG_VARIABLE):
         file = Path(os.environ[CONFIG_VARIABLE])
     if file is not None and not file.is_file():
-        raise ConfigurationInvalid(f"settings file {file} does not exist")
-    _refuse_unknown_variables()
+        words = "is not a file" if file.exists() else "does not exist"
+        raise ConfigurationInvalid(f"settings file {file} {words}")
+    _check_variables()
     try:
         return _with_file(file)(**(overrides or {}))
     except ValidationError as error:
-        raise ConfigurationInvalid("\n".join(_explain(error))) from error
-    except ValueError as error:  # malformed TOML, or JSON in a variable
-        raise ConfigurationInvalid(f"settings cannot be read ({file or 'environment'}): {error}") from error
+        # Without the cause: its input may hold a password.
+        raise ConfigurationInvalid("\n".join(_explain(error))) from None
+    except OSError as error:
+        raise ConfigurationInvalid(f"settings file {file} cannot be read: {error.strerror}") from error
+    except ValueError as error:  # malformed TOML, or no UTF-8
+        raise ConfigurationInvalid(f"settings file {file} cannot be read: {error}") from error
 
 
 def _with_file(file: Path | None) -> type[Settings]:
@@ -71,13 +77,41 @@ def variable_of(key: str) -> str:
     return PREFIX + key.replace(".", DELIMITER).upper()
 
 
-def _refuse_unknown_variables() -> None:
-    """Stop on a CXR_* variable that sets nothing: a typo must not pass for a setting."""
-    known = {variable_of(key) for key in known_keys()} | {CONFIG_VARIABLE, FAILPOINTS_VARIABLE}
-    sections = {variable_of(section) for section in Settings.model_fields}
-    for name in os.environ:
-        if name.startswith(PREFIX) and name not in known | sections:
-            raise ConfigurationInvalid(f"environment variable {name} sets nothing{_closest(name, known)}")
+def _check_variables() -> None:
+    """Stop on a CXR_* variable that sets nothing (a typo must not pass for a setting), or whose JSON is broken."""
+    keys = {variable_of(key): key for key in known_keys()}
+    sections = {variable_of(section): section for section in Settings.model_fields}
+    for name, value in os.environ.items():
+        # pydantic-settings takes variables in either case.
+        if not name.upper().startswith(PREFIX) or name in {CONFIG_VARIABLE, FAILPOINTS_VARIABLE}:
+            continue
+        key = (keys | sections).get(name.upper())
+        if key is None:
+            raise ConfigurationInvalid(f"environment variable {name} sets nothing{_closest(name.upper(), set(keys))}")
+        if key in sections.values():
+            _check_json(name, value, list if key == "destinations" else dict)
+        elif get_origin(_annotation(key)) is tuple:
+            _check_json(name, value, list)
+
+
+def _check_json(name: str, value: str, kind: type) -> None:
+    wanted, example = ("a list", '["A", "B"]') if kind is list else ("an object", '{"key": "value"}')
+    try:
+        is_right = isinstance(json.loads(value), kind)
+    except ValueError:
+        is_right = False
+    if not is_right:
+        raise ConfigurationInvalid(f"environment variable {name} must hold {wanted} in JSON, e.g. {example}")
+
+
+def _annotation(key: str) -> Any:  # noqa: ANN401 - any type that a key may have
+    """Give the type of section.key; None for what is none."""
+    section, _, name = key.partition(".")
+    field = Settings.model_fields.get(section)
+    annotation = field.annotation if field else None
+    if not (isinstance(annotation, type) and issubclass(annotation, BaseModel) and name in annotation.model_fields):
+        return None
+    return annotation.model_fields[name].annotation
 
 
 def _closest(word: str, known: set[str]) -> str:
@@ -92,7 +126,12 @@ def _explain(error: ValidationError) -> Iterator[str]:
         if problem["type"] == "extra_forbidden":
             yield f"{key}: no such setting{_closest(key, known | _destination_keys(key))}"
         else:
-            yield f"{key or 'settings'}: {problem['msg']}{_allowed(key)}"
+            yield f"{key or 'settings'}: {words_of(problem)}{_allowed(key)}"
+
+
+def words_of(problem: ErrorDetails) -> str:
+    """Say what would be right, in pydantic's words or ours."""
+    return problem["msg"].removeprefix("Value error, ")
 
 
 def _destination_keys(key: str) -> set[str]:
@@ -101,12 +140,13 @@ def _destination_keys(key: str) -> set[str]:
 
 
 def _allowed(key: str) -> str:
-    """Say where a section's key is documented, and its choices if it has any."""
-    section, _, name = key.partition(".")
-    field = Settings.model_fields.get(section)
-    annotation = field.annotation if field else None
-    if not (isinstance(annotation, type) and issubclass(annotation, BaseModel) and name in annotation.model_fields):
+    """Say which variable sets a key, where it is documented, and its choices if it has any."""
+    section, name = (*key.split("."), "")[:2]
+    if section == "destinations":
+        return f"; variable {variable_of(section)}, documented in config/default.toml"
+    annotation = _annotation(f"{section}.{name}")
+    if annotation is None:
         return ""
-    choices = get_args(annotation.model_fields[name].annotation)
+    choices = get_args(annotation)
     listed = f" (one of {', '.join(map(str, choices))})" if choices and all(isinstance(c, str) for c in choices) else ""
-    return f"{listed}; variable {variable_of(key)}, documented in config/default.toml"
+    return f"{listed}; variable {variable_of(f'{section}.{name}')}, documented in config/default.toml"

@@ -1,11 +1,50 @@
 """What the settings' sections have in common."""
 
+import re
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-#: VR AE (PS3.5 Table 6.2-1): up to 16 characters, no backslash or control character, no outer spaces.
-AeTitle = Annotated[str, Field(min_length=1, max_length=16, pattern=r"^[!-\[\]-~]([ -\[\]-~]*[!-\[\]-~])?$")]
+_AE_TITLE = re.compile(r"[!-\[\]-~]([ -\[\]-~]{0,14}[!-\[\]-~])?")
+
+
+def _is_ae_title(text: str) -> str:
+    if not _AE_TITLE.fullmatch(text):
+        message = "must be an AE title: 1 to 16 ASCII characters, no backslash, no control character, no outer space"
+        raise ValueError(message)
+    return text
+
+
+#: VR AE, PS3.5 Table 6.2-1.
+AeTitle = Annotated[str, AfterValidator(_is_ae_title)]
+
+#: A week: no wait of this service is longer, and every clock, socket and timer can count it.
+_LONGEST_SECONDS = 7 * 24 * 3600
+#: Seconds, fractions allowed.
+Seconds = Annotated[float, Field(gt=0, le=_LONGEST_SECONDS, allow_inf_nan=False)]
+#: Seconds, where the library that counts them takes whole ones only.
+WholeSeconds = Annotated[int, Field(gt=0, le=_LONGEST_SECONDS)]
+#: Operating system processes of one kind.
+Processes = Annotated[int, Field(gt=0, le=256)]
+
+
+def _is_host(text: str) -> str:
+    try:
+        text.encode("idna")  # as sockets do: no empty and no overlong label
+    except UnicodeError:
+        text = ""
+    if not text or not text.isprintable() or any(character in " /@" for character in text):
+        message = "must be a host name or an IP address"
+        raise ValueError(message)
+    return text
+
+
+#: Host name or IP address, as a socket takes it.
+Host = Annotated[str, AfterValidator(_is_host)]
+
+
+#: TCP port of a peer.
+PeerPort = Annotated[int, Field(ge=1, le=65535)]
 
 
 class Section(BaseModel):

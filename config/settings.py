@@ -3,19 +3,11 @@
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import (
-    Field,
-    IPvAnyNetwork,
-    PositiveFloat,
-    PositiveInt,
-    SecretStr,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, IPvAnyNetwork, PositiveInt, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from config.destinations import DestinationSettings
-from config.section import AeTitle, Section
+from config.section import AeTitle, Host, Processes, Seconds, Section, WholeSeconds
 
 #: CXR_SECTION__KEY is the environment twin of section.key.
 PREFIX = "CXR_"
@@ -35,32 +27,38 @@ class ServiceSettings(Section):
     @field_validator("data_dir")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().absolute()
+        if value == Path() or not str(value).isprintable():
+            message = "must be a folder's path"
+            raise ValueError(message)
+        try:
+            return value.expanduser().absolute()
+        except RuntimeError as error:  # ~somebody, whom this machine does not know
+            raise ValueError(str(error)) from None
 
 
 class ListenerSettings(Section):
     """The Storage SCP."""
 
-    host: str
+    host: Host
     port: ListenPort
     ae_title: AeTitle
-    accepted_called_ae_titles: tuple[str, ...]
+    accepted_called_ae_titles: tuple[AeTitle, ...]
     accepted_calling_ae_titles: tuple[AeTitle, ...]
     accepted_addresses: tuple[IPvAnyNetwork, ...]
     secondary_capture_ae_titles: tuple[AeTitle, ...]
     maximum_associations: PositiveInt
-    acse_timeout_seconds: PositiveFloat
-    network_timeout_seconds: PositiveFloat
+    acse_timeout_seconds: Seconds
+    network_timeout_seconds: Seconds
     maximum_object_megabytes: PositiveInt
 
 
 class ReadinessSettings(Section):
     """When a study counts as complete, and how often that is looked at."""
 
-    study_quiet_seconds: PositiveFloat
-    sweep_seconds: PositiveFloat
-    association_stale_seconds: PositiveFloat
-    requeue_seconds: PositiveFloat
+    study_quiet_seconds: Seconds
+    sweep_seconds: Seconds
+    association_stale_seconds: Seconds
+    requeue_seconds: Seconds
 
 
 class DatabaseSettings(Section):
@@ -73,13 +71,13 @@ class BrokerSettings(Section):
     """Celery's broker; its URL may hold a password."""
 
     url: SecretStr
-    visibility_timeout_seconds: PositiveInt
+    visibility_timeout_seconds: WholeSeconds
 
 
 class _TaskLimits(Section):
-    soft_time_limit_seconds: PositiveInt
-    hard_time_limit_seconds: PositiveInt
-    lease_margin_seconds: PositiveFloat
+    soft_time_limit_seconds: WholeSeconds
+    hard_time_limit_seconds: WholeSeconds
+    lease_margin_seconds: Seconds
 
     @model_validator(mode="after")
     def _hard_exceeds_soft(self) -> Self:
@@ -97,9 +95,9 @@ class _TaskLimits(Section):
 class AnalysisSettings(_TaskLimits):
     """The task that reads studies."""
 
-    processes: PositiveInt
+    processes: Processes
     max_attempts: PositiveInt
-    retry_seconds: PositiveFloat
+    retry_seconds: Seconds
     refuse_outside_population: bool
 
 
@@ -115,9 +113,9 @@ class ModelSettings(Section):
 class DeliverySettings(_TaskLimits):
     """The task that sends reports, and the one layer that retries it."""
 
-    processes: PositiveInt
-    first_retry_seconds: PositiveFloat
-    longest_retry_seconds: PositiveFloat
+    processes: Processes
+    first_retry_seconds: Seconds
+    longest_retry_seconds: Seconds
     max_attempts: PositiveInt
 
 

@@ -92,11 +92,31 @@ def test_db_upgrade_makes_the_tables_and_status_then_answers(tmp_path: Path) -> 
     assert "unavailable" in status["queue"]
 
 
-@pytest.mark.parametrize("text", ["PACS", "PACS@host", "PACS@host:port", "@host:1", "MUCHTOOLONGATITLE@h:1"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "PACS",
+        "PACS@host",
+        "PACS@host:port",
+        "@host:1",
+        "MUCHTOOLONGATITLE@h:1",
+        "A\\B@h:1",
+        "A@h:0",
+        "A@h:70000",
+        "A@h h:1",
+        "A@a..b:1",
+    ],
+)
 def test_a_peer_that_is_no_peer_is_refused_with_an_example(text: str) -> None:
     """AET@HOST:PORT, or a message that shows how."""
     with pytest.raises(ConfigurationInvalid, match="AET@HOST:PORT"):
         parse_peer(text)
+
+
+def test_a_calling_ae_title_that_is_none_is_refused(tmp_path: Path) -> None:
+    """The option is named, before anything is sent."""
+    with pytest.raises(ConfigurationInvalid, match=r"--calling .* AE title"):
+        run("send", str(tmp_path), "--to", "PACS@127.0.0.1:1", "--calling", "MUCH TOO LONG A TITLE")
 
 
 def test_a_peer_may_be_an_ipv6_address() -> None:

@@ -1,6 +1,7 @@
 import itertools
 import re
 import tomllib
+import traceback
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,14 @@ def test_later_sources_win(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         ('[service]\nlog_level = "loud"\n', ("service.log_level", "warning")),
         ("[analysis]\nhard_time_limit_seconds = 5\n", ("analysis", "must exceed soft_time_limit_seconds")),
         ("[broker]\nvisibility_timeout_seconds = 10\n", ("visibility_timeout_seconds must exceed",)),
+        ("[readiness]\nstudy_quiet_seconds = inf\n", ("readiness.study_quiet_seconds", "finite")),
+        ("[readiness]\nsweep_seconds = nan\n", ("readiness.sweep_seconds", "finite")),
+        ("[delivery]\nsoft_time_limit_seconds = 900000\n", ("delivery.soft_time_limit_seconds", "604800")),
+        ('[listener]\nhost = ""\n', ("listener.host", "host name or an IP address")),
+        ('[listener]\naccepted_called_ae_titles = ["A\\\\B"]\n', ("accepted_called_ae_titles.0", "backslash")),
+        ('[listener]\naccepted_calling_ae_titles = ["A\\u0007"]\n', ("accepted_calling_ae_titles.0", "control")),
+        ('[service]\ndata_dir = "~no-such-account/x"\n', ("service.data_dir", "home")),
+        ('[service]\ndata_dir = ""\n', ("service.data_dir", "folder")),
         ('[[destinations]]\nname = "a"\n', ("destinations.0.ae_title", "required")),
         ("[listener\n", ("cannot be read",)),
     ],
@@ -72,6 +81,71 @@ def test_an_unknown_variable_is_refused(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("CXR_LISTENER__PROT", "1")
     with pytest.raises(ConfigurationInvalid, match="did you mean CXR_LISTENER__PORT"):
         load_settings()
+
+
+def test_no_duration_is_longer_than_a_clock_can_count() -> None:
+    """Every setting in seconds, of every section and of a destination, refuses what no timer takes."""
+    keys = [key for key in known_keys() if key.endswith("_seconds")]
+    accepted = []
+    for key in keys:
+        section, name = key.split(".")
+        with pytest.raises(ConfigurationInvalid, match=key):
+            accepted.append(load_settings(None, {section: {name: 1e300}}))
+    assert len(keys) > 10
+    peer = {"name": "a", "ae_title": "A", "host": "h", "port": 104}
+    for name in ("connect_timeout_seconds", "response_timeout_seconds"):
+        with pytest.raises(ConfigurationInvalid, match=rf"destinations.0.{name}.*CXR_DESTINATIONS"):
+            load_settings(None, {"destinations": [{**peer, name: float("inf")}]})
+
+
+@pytest.mark.parametrize("title", ["MUCH TOO LONG A TITLE", "A\\B", "A\tB", " A", "Ä", ""])
+@pytest.mark.parametrize(
+    "key", ["accepted_called_ae_titles", "accepted_calling_ae_titles", "secondary_capture_ae_titles"]
+)
+def test_every_list_of_ae_titles_holds_ae_titles(key: str, title: str) -> None:
+    """What no peer can be called is refused by its place in the list."""
+    with pytest.raises(ConfigurationInvalid, match=rf"listener\.{key}\.1: must be an AE title"):
+        load_settings(None, {"listener": {key: ["ROOM 1", title]}})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("CXR_LISTENER__ACCEPTED_CALLED_AE_TITLES", '["A", "B"'),
+        ("CXR_LISTENER__ACCEPTED_ADDRESSES", "10.0.0.1"),
+        ("CXR_LISTENER", '{"port":'),
+        ("CXR_LISTENER", "5"),
+        ("CXR_DESTINATIONS", '[{"name":'),
+        ("CXR_DESTINATIONS", '{"name": "a"}'),
+        ("CXR_DESTINATIONS__0__PORT", "104"),
+        ("CXR_LISTENER__PORT__X", "104"),
+        ("CXR_LISSENER__PORT", "104"),
+        ("cxr_lissener__port", "104"),
+    ],
+)
+def test_a_malformed_variable_is_refused_by_its_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    """Broken JSON, the wrong kind of JSON, and a variable without a key."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationInvalid, match=f"variable {name} (must hold|sets nothing)"):
+        load_settings()
+
+
+def test_a_refused_password_is_not_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the words nor the cause of a refusal hold what a secret was set to."""
+    for value in ('{"url": {"secret": "hush"}}', '{"url": "postgresql://u:hush@h/n"'):
+        monkeypatch.setenv("CXR_DATABASE", value)
+        with pytest.raises(ConfigurationInvalid, match=r"database\.url|CXR_DATABASE") as refused:
+            load_settings()
+        assert "hush" not in "".join(traceback.format_exception(refused.value))
+
+
+def test_a_file_that_is_none_is_refused(tmp_path: Path) -> None:
+    """A folder, and bytes that are no text."""
+    with pytest.raises(ConfigurationInvalid, match="is not a file"):
+        load_settings(tmp_path)
+    (tmp_path / "cxr.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigurationInvalid, match="cannot be read"):
+        load_settings(tmp_path / "cxr.toml")
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:

@@ -4,7 +4,8 @@ import os
 
 import typer
 
-from admin.options import PRIVATE, ConfigOption, DataDirOption, settings_from
+from admin.data_folder import PRIVATE
+from admin.options import ConfigOption, DataDirOption, settings_from
 from admin.output import console
 from db import schema
 from db.session import make_engine

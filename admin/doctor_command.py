@@ -1,5 +1,6 @@
 """`cxr-triage doctor`: try every part the service needs, and say how to mend what fails."""
 
+import os
 import shutil
 import socket
 from collections.abc import Callable
@@ -7,6 +8,7 @@ from dataclasses import asdict, dataclass
 
 import typer
 
+from admin.data_folder import PRIVATE
 from admin.embedded_broker import broker_command
 from admin.options import (
     AeTitleOption,
@@ -53,6 +55,7 @@ def doctor(
 ) -> None:
     """Check settings, disk, database, broker, model and each PACS; exit status 1 if something needs mending."""
     settings = settings_from(config, data_dir, dicom_port, ae_title, pacs)
+    os.umask(PRIVATE)
     collaborators = WorkCollaborators(settings)
     checks = [Check("settings", ok=True, found="read, every key known")]
     checks += [

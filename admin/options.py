@@ -30,9 +30,6 @@ PacsOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
-#: umask(2): what the service writes holds patient data, and is for its own account alone.
-PRIVATE = 0o077
-
 _PEER = re.compile(r"(?P<ae_title>[^@]+)@(?P<host>\[[0-9a-fA-F:.]+\]|[^:@]+):(?P<port>[0-9]{1,5})")
 
 

@@ -1,6 +1,5 @@
 """The commands that run the service, or one of its processes."""
 
-import os
 import signal
 import threading
 from collections.abc import Sequence
@@ -10,8 +9,9 @@ from typing import Annotated
 
 import typer
 
+from admin.data_folder import make_data_folder
 from admin.logs import configure_logging
-from admin.options import PRIVATE, AeTitleOption, ConfigOption, DataDirOption, PacsOption, PortOption, settings_from
+from admin.options import AeTitleOption, ConfigOption, DataDirOption, PacsOption, PortOption, settings_from
 from admin.supervisor import run_service
 from config.settings import Settings
 from db import schema
@@ -101,7 +101,7 @@ def work(
 def _begin(settings: Settings, process: str) -> None:
     """Set up a process of the service: its log, and files that only its own account may read."""
     configure_logging(settings.service, process)
-    os.umask(PRIVATE)
+    make_data_folder(settings)
 
 
 def child_options(

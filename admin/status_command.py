@@ -32,18 +32,25 @@ def collect(settings: Settings) -> dict[str, Any]:
     engine = collaborators.engine
     schema.require_newest(engine)
     instances, stored_bytes = overview.instances_kept(engine)
-    disk = shutil.disk_usage(settings.service.data_dir)
     return {
         "studies": overview.studies_by_status(engine),
         "deliveries": overview.deliveries_by_state(engine),
         "oldest_waiting_since": overview.oldest_waiting(engine),
         "instances": {"count": instances, "bytes": stored_bytes},
         "queue": _queue_depths(collaborators),
-        "disk": {"free_bytes": disk.free, "total_bytes": disk.total},
+        "disk": _disk(settings),
         "model": _models(collaborators),
         "listener": published_address(settings) or {"address": "not running on this data folder"},
         "destinations": {d.name: f"{d.ae_title}@{d.host}:{d.port}" for d in settings.destinations},
     }
+
+
+def _disk(settings: Settings) -> dict[str, int | str]:
+    try:
+        disk = shutil.disk_usage(settings.service.data_dir)
+    except OSError as error:
+        return {"unavailable": f"{settings.service.data_dir}: {error.strerror}"}
+    return {"free_bytes": disk.free, "total_bytes": disk.total}
 
 
 def _queue_depths(collaborators: Collaborators) -> dict[str, int | str]:

@@ -21,7 +21,7 @@ from db.session import Engine, make_engine
 from domain.errors import ConfigurationInvalid
 from worker.lifeline import die_with_parent
 from worker.orphans import end_claims_of_dead_worker
-from worker.queue import ANALYSE_QUEUE, DELIVER_QUEUE
+from worker.queue import ANALYSE_QUEUE, DELIVER_QUEUE, make_celery
 
 _log = structlog.get_logger()
 #: Seconds between two looks at the children.
@@ -103,8 +103,9 @@ def _prepare_child() -> None:
 def run_service(settings: Settings, options: Sequence[str], stop: threading.Event) -> None:
     """Run everything until `stop` is set. `options` are handed to each child's command line.
 
-    Raises ConfigurationInvalid when another service has the data folder.
+    Raises ConfigurationInvalid when another service has the data folder, or broker or database cannot be used.
     """
+    make_celery(settings)  # a bad broker.url stops the start in its own words
     with _only_service(settings):
         engine = make_engine(settings.database_url)
         _prepare_database(settings, engine)
@@ -157,8 +158,7 @@ def _prepare_database(settings: Settings, engine: Engine) -> None:
 
 @contextmanager
 def _only_service(settings: Settings) -> Iterator[IO[str]]:
-    settings.run_dir.mkdir(parents=True, exist_ok=True)
-    with (settings.run_dir / "service.lock").open("w") as lock:
+    with _lock_file(settings) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -167,3 +167,12 @@ def _only_service(settings: Settings) -> Iterator[IO[str]]:
             ) from None
         (settings.run_dir / "listener.json").unlink(missing_ok=True)
         yield lock
+
+
+def _lock_file(settings: Settings) -> IO[str]:
+    settings.run_dir.mkdir(parents=True, exist_ok=True)
+    file = settings.run_dir / "service.lock"
+    try:
+        return file.open("w")
+    except OSError as error:
+        raise ConfigurationInvalid(f"{file} cannot be written: {error.strerror}") from error

@@ -9,7 +9,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine
 
-from db.session import reading
+from db.session import database_file, make_database_file, reading, store_errors
 from domain.errors import ConfigurationInvalid
 
 
@@ -31,26 +31,38 @@ def current_revision(engine: Engine) -> str | None:
 
     Raises StoreUnavailable when the database cannot be reached.
     """
+    file = database_file(engine)
+    if file is not None and not file.exists():
+        return None
     with reading(engine) as session:
         return MigrationContext.configure(session.connection()).get_current_revision()
 
 
 def upgrade(engine: Engine, revision: str = "head") -> str:
-    """Migrate to the newest schema, or to `revision`; safe to run again, on PostgreSQL by several processes at once.
+    """Make the database, if it is missing, and migrate to the newest schema, or to `revision`.
 
-    Returns the revision reached. Raises StoreUnavailable when the database cannot be reached.
+    Safe to run again, on PostgreSQL by several processes at once.
+    Returns the revision reached. Raises StoreUnavailable when the database cannot be reached, ConfigurationInvalid
+    when SQLite's file cannot be made.
     """
+    make_database_file(engine)
     if current_revision(engine) == newest_revision():
         return newest_revision()
     logging.getLogger("alembic").setLevel(logging.WARNING)
     config = _config()
     config.attributes["engine"] = engine
-    command.upgrade(config, revision)
+    with store_errors():
+        command.upgrade(config, revision)
     return current_revision(engine) or ""
 
 
 def require_newest(engine: Engine) -> None:
     """Raise ConfigurationInvalid unless the schema is the one that this code needs."""
+    file = database_file(engine)
+    if file is not None and not file.exists():
+        raise ConfigurationInvalid(
+            f"there is no database {file}: is the data folder the right one? `cxr-triage db upgrade` makes it"
+        )
     found = current_revision(engine)
     if found != newest_revision():
         raise ConfigurationInvalid(

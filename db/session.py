@@ -1,7 +1,9 @@
 """Engines and transactions, for SQLite in WAL mode and for PostgreSQL."""
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,16 @@ from sqlalchemy.orm import Session
 from domain.errors import ConfigurationInvalid, StoreUnavailable
 
 #: Engine is what every other layer knows of SQLAlchemy.
-__all__ = ["Engine", "make_engine", "masked", "reading", "transaction"]
+__all__ = [
+    "Engine",
+    "database_file",
+    "make_database_file",
+    "make_engine",
+    "masked",
+    "reading",
+    "store_errors",
+    "transaction",
+]
 
 #: Seconds that a writer waits for another one before it gives up.
 BUSY_SECONDS = 30
@@ -21,23 +32,56 @@ BUSY_SECONDS = 30
 ANSWER_SECONDS = 60.0
 _POSTGRESQL_PORT = 5432
 #: SQLSTATE of what PostgreSQL may do better later (its manual, Appendix A): connection exceptions, read-only
-#: transactions (a standby after a failover), rollbacks, insufficient resources (connections, disk, memory), operator
-#: intervention, system errors. pg8000 raises them as any of DB-API's classes.
-_PASSING_STATES = ("08", "25006", "40", "53", "57", "58")
+#: transactions (a standby after a failover), who may log in and where (28, 3D000, 42501: a human mends it while the
+#: service waits), rollbacks, insufficient resources (connections, disk, memory), operator intervention, system errors.
+#: pg8000 raises them as any of DB-API's classes.
+_PASSING_STATES = ("08", "25006", "28", "3D000", "40", "42501", "53", "57", "58")
+_RIGHT_URL = "write postgresql://user:password@host:5432/name, or leave it empty for SQLite in the data folder"
+#: What pg8000 can be told in the query of a URL; the socket's folder is `host`.
+_PG8000_PARAMETERS = {"host", "unix_sock", "application_name"}
 
 
 def make_engine(url: str, *, answer_seconds: float = ANSWER_SECONDS) -> Engine:
-    """Give an engine for `url`; nothing is opened yet. `answer_seconds` is PostgreSQL's; SQLite waits `BUSY_SECONDS`.
+    """Give an engine for `url`; nothing is opened yet, and a SQLite file that is missing is never made by it.
 
-    Raises ConfigurationInvalid for a URL that SQLAlchemy cannot use.
+    `answer_seconds` is PostgreSQL's; SQLite waits `BUSY_SECONDS`.
+    Raises ConfigurationInvalid, without the password, for a URL that cannot be used.
     """
     try:
         parsed = make_url(url)
-        if parsed.get_backend_name() == "sqlite":
-            return _sqlite_engine(url, parsed.database)
-        return _postgresql_engine(_with_driver(parsed), answer_seconds)
+    except (ArgumentError, ValueError):  # whose words quote parts of it
+        raise ConfigurationInvalid(f"database.url is no URL: {_RIGHT_URL}") from None
+    backend = parsed.get_backend_name()
+    if backend not in {"sqlite", "postgresql", "postgres"}:
+        raise ConfigurationInvalid(f"database.url: there is no support for {backend}: {_RIGHT_URL}")
+    try:
+        return (
+            _sqlite_engine(parsed) if backend == "sqlite" else _postgresql_engine(_with_driver(parsed), answer_seconds)
+        )
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
-        raise ConfigurationInvalid(f"database.url is not usable: {error}") from error
+        raise ConfigurationInvalid(
+            f"database.url needs a driver that is not installed ({error}): {_RIGHT_URL}"
+        ) from None
+
+
+def database_file(engine: Engine) -> Path | None:
+    """Give the file of a SQLite database; None for PostgreSQL, and for a database in memory."""
+    name = engine.url.database or ""
+    if engine.dialect.name != "sqlite" or name in {"", ":memory:"} or name.startswith("file:"):
+        return None
+    return Path(name).absolute()
+
+
+def make_database_file(engine: Engine) -> None:
+    """Make SQLite's empty file and its folder, if they are missing. Raises ConfigurationInvalid."""
+    file = database_file(engine)
+    if file is None or file.exists():
+        return
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    except OSError as error:
+        raise ConfigurationInvalid(f"the database {file} cannot be made: {error.strerror}") from error
 
 
 def masked(url: str) -> str:
@@ -53,6 +97,8 @@ def _with_driver(url: URL) -> URL:
     if url.drivername not in {"postgresql", "postgres"}:
         return url
     url = url.set(drivername="postgresql+pg8000")
+    if unknown := sorted(set(url.query) - _PG8000_PARAMETERS):
+        raise ConfigurationInvalid(f"database.url: the driver knows no parameter {', '.join(unknown)}: {_RIGHT_URL}")
     socket_folder = url.query.get("host")
     if isinstance(socket_folder, str) and socket_folder.startswith("/"):
         socket = f"{socket_folder}/.s.PGSQL.{url.port or _POSTGRESQL_PORT}"
@@ -74,13 +120,19 @@ def _say_lost(context: ExceptionContext) -> None:
         raise StoreUnavailable(f"database connection lost: {context.original_exception}")
 
 
-def _sqlite_engine(url: str, database: str | None) -> Engine:
-    if database:
-        Path(database).parent.mkdir(parents=True, exist_ok=True)
+def _sqlite_engine(url: URL) -> Engine:
     engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS}, pool_size=5, max_overflow=50)
+    if file := database_file(engine):
+        event.listen(engine, "do_connect", partial(_open_existing, file))
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _open_existing(file: Path, _dialect: Any, _record: Any, arguments: list[Any], options: dict[str, Any]) -> None:  # noqa: ANN401 - SQLAlchemy's own
+    """Have sqlite3 open the file for reading and writing, but not make it."""
+    arguments[0] = f"{file.as_uri()}?mode=rw"
+    options["uri"] = True
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:  # noqa: ANN401 - sqlite3's own connection
@@ -102,7 +154,7 @@ def transaction(engine: Engine) -> Iterator[Session]:
 
     Raises StoreUnavailable when the database is away, locked, full or read-only.
     """
-    with _store_errors(), Session(engine, expire_on_commit=False) as session, session.begin():
+    with store_errors(), Session(engine, expire_on_commit=False) as session, session.begin():
         yield session
 
 
@@ -113,12 +165,13 @@ def reading(engine: Engine) -> Iterator[Session]:
     Raises StoreUnavailable when the database is away.
     """
     read_engine = engine.execution_options(reading=True)
-    with _store_errors(), Session(read_engine, expire_on_commit=False) as session, session.begin():
+    with store_errors(), Session(read_engine, expire_on_commit=False) as session, session.begin():
         yield session
 
 
 @contextmanager
-def _store_errors() -> Iterator[None]:
+def store_errors() -> Iterator[None]:
+    """Raise StoreUnavailable for what drivers say of a database that is away, full, read-only, locked or damaged."""
     try:
         yield
     except (OperationalError, InterfaceError) as error:
@@ -132,13 +185,15 @@ def _store_errors() -> Iterator[None]:
 
 
 def _may_pass(error: DBAPIError) -> bool:
-    """Say whether PostgreSQL named a state that passes."""
+    """Say whether PostgreSQL named a state that passes, or SQLite's file is damaged or none of its own."""
+    if type(error.orig) is sqlite3.DatabaseError:
+        return True
     return _field(error, "C").startswith(_PASSING_STATES)
 
 
 def _words(error: DBAPIError) -> str:
-    """Give PostgreSQL's message without its detail, which may quote values."""
-    return _field(error, "M") or "connection lost"
+    """Give the message without PostgreSQL's detail, which may quote values."""
+    return _field(error, "M") or (str(error.orig) if type(error.orig) is sqlite3.DatabaseError else "connection lost")
 
 
 def _field(error: DBAPIError, name: str) -> str:

@@ -8,13 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from celery import Celery
+from kombu import Connection
 from kombu.exceptions import OperationalError
 
 from config.settings import Settings
 from db import deliveries, studies
 from db.session import Engine
 from domain.clock import utc_now
-from domain.errors import BrokerUnavailable
+from domain.errors import BrokerUnavailable, ConfigurationInvalid
 from domain.failpoints import Failpoint, failpoint
 
 ANALYSE_QUEUE = "analyse"
@@ -25,6 +26,7 @@ DELIVER_TASK = "cxr_triage.deliver_report"
 _LONGEST_SOCKET_PATH = 107
 #: Seconds to wait for the broker before giving up: the sweep rings again.
 _BROKER_SECONDS = 5
+_RIGHT_URL = "write redis://host:6379/0 or amqp://user:password@host:5672//, or leave it empty for the embedded one"
 
 
 def embedded_socket(settings: Settings) -> Path:
@@ -37,8 +39,9 @@ def embedded_socket(settings: Settings) -> Path:
 
 
 def make_celery(settings: Settings) -> Celery:
-    """Build the Celery application; nothing is connected yet."""
+    """Build the Celery application; nothing is connected yet. Raises ConfigurationInvalid for a bad broker.url."""
     app = Celery("cxr-triage", set_as_current=False)
+    _check_url(settings.broker.url.get_secret_value())
     url = settings.broker.url.get_secret_value() or f"redis+socket://{embedded_socket(settings)}"
     app.conf.update(
         broker_url=url,
@@ -60,6 +63,25 @@ def make_celery(settings: Settings) -> Celery:
         enable_utc=True,
     )
     return app
+
+
+def _check_url(url: str) -> None:
+    """Raise ConfigurationInvalid, without the password, for a URL that Celery cannot use."""
+    if not url:
+        return
+    scheme, separator, _ = url.partition("://")
+    try:
+        connection = Connection(url)
+        transport = connection.transport
+    except (KeyError, ValueError, TypeError, AttributeError):  # whose words may quote parts of it
+        transport = None
+    except ImportError as error:
+        raise ConfigurationInvalid(f"broker.url: {scheme}:// needs a library that is not installed ({error})") from None
+    # A broker in memory reaches no other process; Sentinel would need more than a URL can say.
+    if not separator or transport is None or transport.driver_type == "memory" or scheme == "sentinel":
+        raise ConfigurationInvalid(f"broker.url is not usable: {_RIGHT_URL}")
+    if scheme in {"redis", "rediss"} and not ((connection.virtual_host or "").strip("/") or "0").isdigit():
+        raise ConfigurationInvalid(f"broker.url: the database of a Redis is a number: {_RIGHT_URL}")
 
 
 def _transport_options(url: str, settings: Settings) -> dict[str, object]:

@@ -79,7 +79,9 @@ def test_a_database_without_tables_is_refused_with_the_remedy(sqlite_url: str) -
 
 def test_sqlite_keeps_every_commit_on_disk(sqlite_url: str) -> None:
     """Write-ahead log with synchronous FULL: promise 1 rests on it."""
-    with reading(make_engine(sqlite_url)) as session:
+    engine = make_engine(sqlite_url)
+    schema.upgrade(engine)
+    with reading(engine) as session:
         assert session.scalar(text("PRAGMA journal_mode")) == "wal"
         assert session.scalar(text("PRAGMA synchronous")) == 2
 

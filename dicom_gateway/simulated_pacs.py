@@ -26,11 +26,14 @@ from pynetdicom.presentation import build_context
 from pynetdicom.sop_class import Verification
 
 from dicom_gateway.association_scu import Destination
+from dicom_gateway.pacs_faults import NO_FAULTS, FaultLedger, Faults
 from dicom_gateway.pacs_server import PacsServer
 from dicom_gateway.pacs_sop_classes import ALL_SOP_CLASSES, REPORT_SOP_CLASSES
 from dicom_gateway.status import Status
 from dicom_gateway.storage_scu import FileOutcome, send_files
 from dicom_gateway.uids import is_valid_uid
+
+__all__ = ["DEFAULT_TRANSFER_SYNTAXES", "Faults", "SimulatedPacs", "StoreAttempt"]
 
 _log = structlog.get_logger()
 _Seen = TypeVar("_Seen")
@@ -43,29 +46,6 @@ DEFAULT_TRANSFER_SYNTAXES: tuple[str, ...] = (
 )
 #: A-ASSOCIATE-RJ, PS3.8 Table 9-21: rejected transient, presentation, temporary congestion.
 _CONGESTION = (2, 3, 1)
-
-
-@dataclass(frozen=True, slots=True)
-class Faults:
-    """What the PACS does wrong; by default nothing."""
-
-    #: Reject every association.
-    refuse_association: bool = False
-    #: Answer every store with this status.
-    refuse_status: int | None = None
-    #: Abort instead of answering.
-    abort_in_transfer: bool = False
-    #: Wait before answering.
-    answer_delay_seconds: float = 0.0
-    #: Answer success and forget the instance.
-    answer_and_drop: bool = False
-    #: Refuse connections for so long after `start`.
-    away_seconds: float = 0.0
-    #: Only the first so many stores (or associations, when those are refused) meet the fault; None: all.
-    fault_count: int | None = None
-
-
-_NO_FAULTS = Faults()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +74,7 @@ class SimulatedPacs:
         port: int = 0,
         *,
         folder: Path | None = None,
-        faults: Faults = _NO_FAULTS,
+        faults: Faults = NO_FAULTS,
         sop_classes: Sequence[str] = ALL_SOP_CLASSES,
         transfer_syntaxes: Sequence[str] = DEFAULT_TRANSFER_SYNTAXES,
         on_kept: Callable[[bytes], None] | None = None,
@@ -112,8 +92,7 @@ class SimulatedPacs:
         self._changed = threading.Condition()
         self._stopping = threading.Event()
         self._server: PacsServer | None = None
-        self._faults = faults
-        self._faults_left = faults.fault_count
+        self._faults = FaultLedger(faults)
         self._attempts: list[StoreAttempt] = []
         self._kept: dict[str, Dataset] = {}
         self._open = self._most_open = 0
@@ -157,9 +136,7 @@ class SimulatedPacs:
 
     def set_faults(self, faults: Faults) -> None:
         """Change what goes wrong from here on (`away_seconds` counts at the next start)."""
-        with self._changed:
-            self._faults = faults
-            self._faults_left = faults.fault_count
+        self._faults.set(faults)
 
     def wait_for_attempts(self, number: int, timeout_seconds: float) -> tuple[StoreAttempt, ...]:
         """Wait until so many stores came; raises TimeoutError."""
@@ -196,8 +173,8 @@ class SimulatedPacs:
         self._stopping.clear()
         self._server = PacsServer(self.ae_title, self._address, self._contexts, handlers)
         self._address = (self._address[0], int(self._server.server_address[1]))
-        if self._faults.away_seconds > 0:
-            away = (self._server, self._faults.away_seconds)
+        if (seconds := self._faults.now.away_seconds) > 0:
+            away = (self._server, seconds)
             threading.Thread(target=self._listen_later, args=away, daemon=True).start()
         else:
             self._server.listen()
@@ -232,14 +209,12 @@ class SimulatedPacs:
             self._most_open = max(self._most_open, self._open)
 
     def _on_requested(self, event: evt.Event) -> None:
-        with self._changed:
-            refuses = self._faults.refuse_association
-        if refuses and self._take_faults().refuse_association:
+        if self._faults.now.refuse_association and self._faults.take().refuse_association:
             event.assoc.acse.send_reject(*_CONGESTION)
             event.assoc.kill()
 
     def _on_store(self, event: evt.Event) -> int:
-        faults = self._take_faults()
+        faults = self._faults.take()
         if faults.answer_delay_seconds > 0:
             self._stopping.wait(faults.answer_delay_seconds)
         if faults.abort_in_transfer:
@@ -251,16 +226,6 @@ class SimulatedPacs:
             return faults.refuse_status
         self._note(event, int(Status.SUCCESS), is_kept=not faults.answer_and_drop)
         return int(Status.SUCCESS)
-
-    def _take_faults(self) -> Faults:
-        """Give the faults that this store or association meets, and count it."""
-        with self._changed:
-            if self._faults_left is None:
-                return self._faults
-            if self._faults_left <= 0:
-                return _NO_FAULTS
-            self._faults_left -= 1
-            return self._faults
 
     def _note(self, event: evt.Event, status: int | None, *, is_kept: bool = False) -> None:
         encoded = event.encoded_dataset() if is_kept else b""

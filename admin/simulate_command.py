@@ -1,5 +1,6 @@
 """`cxr-triage simulate-pacs`: a PACS to try the service against, with faults by setting."""
 
+import os
 import time
 from contextlib import ExitStack
 from enum import StrEnum
@@ -8,8 +9,9 @@ from typing import Annotated
 
 import typer
 
+from admin.data_folder import PRIVATE
 from admin.files import expand
-from admin.options import parse_peer
+from admin.options import ae_title_of, parse_peer
 from admin.output import console
 from admin.service_commands import stop_on_signal
 from dicom_gateway.association_scu import Destination
@@ -61,23 +63,59 @@ def simulate_pacs(
         away_seconds=away,
         fault_count=count,
     )
-    if send and to is None:
-        raise ConfigurationInvalid("--send needs --to AET@HOST:PORT")
+    ae_title_of("--ae-title", ae_title)
+    to_send = _to_send(send, to)
     stop = stop_on_signal()
     sop_classes = [SOP_CLASS_NAMES[name.value] for name in accept] if accept else ALL_SOP_CLASSES
     with ExitStack() as stack:
         on_kept = stack.enter_context(AutoRouter(_peer(route_to, ae_title))).route if route_to else None
-        pacs = stack.enter_context(
-            SimulatedPacs(ae_title, host, port, folder=keep, faults=faults, sop_classes=sop_classes, on_kept=on_kept)
+        pacs = SimulatedPacs(
+            ae_title, host, port, folder=_folder(keep), faults=faults, sop_classes=sop_classes, on_kept=on_kept
         )
+        _start(pacs)
+        stack.callback(pacs.stop)
         console.print(f"{ae_title}@{host}:{pacs.address[1]} receives; Ctrl-C ends it", highlight=False)
-        if send and to is not None:
-            _send(pacs, list(expand(send)), to)
+        if to_send and to is not None:
+            _send(pacs, to_send, to)
         shown = 0
         while not stop.wait(_POLL_SECONDS):
             for attempt in pacs.attempts[shown:]:
                 console.print(_words(attempt), highlight=False)
                 shown += 1
+
+
+def _to_send(files: list[Path] | None, to: str | None) -> list[Path]:
+    """Give the files that --send names. Raises ConfigurationInvalid where there are none, or nobody to send them to."""
+    if bool(files) != (to is not None):
+        raise ConfigurationInvalid("--send and --to AET@HOST:PORT need each other")
+    found = list(expand(files or []))
+    if files and not found:
+        raise ConfigurationInvalid("--send names no file")
+    if missing := [file for file in found if not file.is_file()]:
+        raise ConfigurationInvalid(f"--send: there is no file {missing[0]}")
+    if to is not None:
+        parse_peer(to)
+    return found
+
+
+def _folder(keep: Path | None) -> Path | None:
+    """Make the folder for what arrives, which is patient data, closed to others. Raises ConfigurationInvalid."""
+    if keep is not None:
+        os.umask(PRIVATE)
+        try:
+            keep.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigurationInvalid(f"--keep: {keep} cannot be made: {error.strerror}") from error
+    return keep
+
+
+def _start(pacs: SimulatedPacs) -> None:
+    host, port = pacs.address
+    try:
+        pacs.start()
+    except (OSError, TypeError) as error:  # TypeError: no host at all
+        words = getattr(error, "strerror", None) or error
+        raise ConfigurationInvalid(f"cannot listen on {host}:{port}: {words}") from error
 
 
 def _status(text: str | None) -> int | None:

@@ -1,6 +1,7 @@
-"""What a simulated PACS can be told to take: the SOP classes of reports and of images."""
+"""What a simulated PACS can be told to take: the SOP classes of reports and of images, and their transfer syntaxes."""
 
 from pydicom.uid import (
+    AllTransferSyntaxes,
     BasicTextSRStorage,
     Comprehensive3DSRStorage,
     ComprehensiveSRStorage,
@@ -8,6 +9,8 @@ from pydicom.uid import (
     DigitalXRayImageStorageForPresentation,
     DigitalXRayImageStorageForProcessing,
     EnhancedSRStorage,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
     SecondaryCaptureImageStorage,
 )
 
@@ -34,3 +37,9 @@ SOP_CLASS_NAMES: dict[str, str] = {
     "cr": ComputedRadiographyImageStorage,
     "dx": DigitalXRayImageStorageForPresentation,
 }
+#: Explicit VR first: it is what is preferred when a peer offers several.
+DEFAULT_TRANSFER_SYNTAXES: tuple[str, ...] = (
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    *(uid for uid in AllTransferSyntaxes if uid not in {ExplicitVRLittleEndian, ImplicitVRLittleEndian}),
+)

@@ -11,24 +11,23 @@ from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Self, TypeVar
+from weakref import WeakSet
 
 import structlog
 from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.uid import (
-    AllTransferSyntaxes,
-    ExplicitVRLittleEndian,
-    ImplicitVRLittleEndian,
-    SecondaryCaptureImageStorage,
-)
+from pydicom.uid import SecondaryCaptureImageStorage
 from pynetdicom import evt
+from pynetdicom.association import Association
+from pynetdicom.dimse_messages import C_STORE_RQ
+from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.presentation import build_context
 from pynetdicom.sop_class import Verification
 
 from dicom_gateway.association_scu import Destination
-from dicom_gateway.pacs_faults import NO_FAULTS, FaultLedger, Faults
+from dicom_gateway.pacs_faults import NO_FAULTS, FaultLedger, Faults, holds_data
 from dicom_gateway.pacs_server import PacsServer
-from dicom_gateway.pacs_sop_classes import ALL_SOP_CLASSES, REPORT_SOP_CLASSES
+from dicom_gateway.pacs_sop_classes import ALL_SOP_CLASSES, DEFAULT_TRANSFER_SYNTAXES, REPORT_SOP_CLASSES
 from dicom_gateway.status import Status
 from dicom_gateway.storage_scu import FileOutcome, send_files
 from dicom_gateway.uids import is_valid_uid
@@ -38,12 +37,6 @@ __all__ = ["DEFAULT_TRANSFER_SYNTAXES", "Faults", "SimulatedPacs", "StoreAttempt
 _log = structlog.get_logger()
 _Seen = TypeVar("_Seen")
 
-#: Explicit VR first: it is what is preferred when a peer offers several.
-DEFAULT_TRANSFER_SYNTAXES: tuple[str, ...] = (
-    ExplicitVRLittleEndian,
-    ImplicitVRLittleEndian,
-    *(uid for uid in AllTransferSyntaxes if uid not in {ExplicitVRLittleEndian, ImplicitVRLittleEndian}),
-)
 #: A-ASSOCIATE-RJ, PS3.8 Table 9-21: rejected transient, presentation, temporary congestion.
 _CONGESTION = (2, 3, 1)
 
@@ -93,6 +86,7 @@ class SimulatedPacs:
         self._stopping = threading.Event()
         self._server: PacsServer | None = None
         self._faults = FaultLedger(faults)
+        self._aborted: WeakSet[Association] = WeakSet()
         self._attempts: list[StoreAttempt] = []
         self._kept: dict[str, Dataset] = {}
         self._open = self._most_open = 0
@@ -168,6 +162,7 @@ class SimulatedPacs:
             (evt.EVT_CONN_OPEN, lambda _: self._count_open(1)),
             (evt.EVT_CONN_CLOSE, lambda _: self._count_open(-1)),
             (evt.EVT_REQUESTED, self._on_requested),
+            (evt.EVT_PDU_RECV, self._on_pdu),
             (evt.EVT_C_STORE, self._on_store),
         ]
         self._stopping.clear()
@@ -213,39 +208,56 @@ class SimulatedPacs:
             event.assoc.acse.send_reject(*_CONGESTION)
             event.assoc.kill()
 
+    def _on_pdu(self, event: evt.Event) -> None:
+        """Abort when a data set begins to come in; runs in the DUL's thread, before the PDU is taken."""
+        if not self._faults.now.abort_in_transfer or event.assoc in self._aborted or not holds_data(event.pdu):
+            return
+        message = event.assoc.dimse.message
+        if isinstance(message, C_STORE_RQ) and self._faults.take().abort_in_transfer:
+            self._abort(event.assoc, message.command_set)
+
     def _on_store(self, event: evt.Event) -> int:
+        if event.assoc in self._aborted:
+            return int(Status.SUCCESS)  # not sent: the association is gone
         faults = self._faults.take()
+        if faults.abort_in_transfer:  # command and data set came in one PDU
+            self._abort(event.assoc, event.request)
+            return int(Status.SUCCESS)
         if faults.answer_delay_seconds > 0:
             self._stopping.wait(faults.answer_delay_seconds)
-        if faults.abort_in_transfer:
-            event.assoc.abort()
-            self._note(event, None)
-            return int(Status.SUCCESS)  # not sent: the association is gone
         if faults.refuse_status is not None:
-            self._note(event, faults.refuse_status)
+            self._note(event.assoc, event.request, faults.refuse_status)
             return faults.refuse_status
-        self._note(event, int(Status.SUCCESS), is_kept=not faults.answer_and_drop)
+        kept = None if faults.answer_and_drop else event.encoded_dataset()
+        self._note(event.assoc, event.request, int(Status.SUCCESS), kept)
         return int(Status.SUCCESS)
 
-    def _note(self, event: evt.Event, status: int | None, *, is_kept: bool = False) -> None:
-        encoded = event.encoded_dataset() if is_kept else b""
+    def _abort(self, assoc: Association, request: Dataset | C_STORE) -> None:
+        self._aborted.add(assoc)
+        assoc.abort(block=False)
+        self._note(assoc, request, None)
+
+    def _note(
+        self, assoc: Association, request: Dataset | C_STORE, status: int | None, encoded: bytes | None = None
+    ) -> None:
+        """Remember one store; `encoded` is the file that is kept of it."""
         attempt = StoreAttempt(
-            sop_instance_uid=str(event.request.AffectedSOPInstanceUID),
-            sop_class_uid=str(event.request.AffectedSOPClassUID),
-            calling_ae_title=event.assoc.requestor.ae_title,
+            sop_instance_uid=str(request.AffectedSOPInstanceUID),
+            sop_class_uid=str(request.AffectedSOPClassUID),
+            calling_ae_title=assoc.requestor.ae_title,
             received_at=datetime.now(UTC),
             status=status,
-            is_kept=is_kept,
-            sha256=hashlib.sha256(encoded).hexdigest() if is_kept else "",
+            is_kept=encoded is not None,
+            sha256="" if encoded is None else hashlib.sha256(encoded).hexdigest(),
         )
         with self._changed:
             self._attempts.append(attempt)
-            if is_kept:
+            if encoded is not None:
                 self._kept[attempt.sop_instance_uid] = self._keep(encoded)
             self._changed.notify_all()
-        if is_kept and self._on_kept is not None:
+        if encoded is not None and self._on_kept is not None:
             self._on_kept(encoded)
-        _log.info("pacs_store", sop_instance_uid=attempt.sop_instance_uid, status=status, is_kept=is_kept)
+        _log.info("pacs_store", sop_instance_uid=attempt.sop_instance_uid, status=status, is_kept=attempt.is_kept)
 
     def _keep(self, encoded: bytes) -> Dataset:
         dataset = dcmread(BytesIO(encoded))

@@ -1,7 +1,9 @@
 """The simulated PACS does what a PACS does, and each fault does what it says."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydicom import dcmread
@@ -11,9 +13,21 @@ from dicom_gateway.simulated_pacs import Faults, SimulatedPacs
 from dicom_gateway.status import Status
 from dicom_gateway.storage_scu import send_report
 from dicom_gateway.verification import echo
-from domain.errors import PeerBusy, PeerUnavailable
+from domain.errors import ConfigurationInvalid, PeerBusy, PeerUnavailable
 from tests.integration.gateway.conftest import WAIT_SECONDS, Station
 from tests.integration.gateway.instances import UIDS, report, write_image
+from tests.integration.gateway.raw_peer import (
+    ABORT,
+    COMMAND,
+    DATA,
+    DATA_SET,
+    LAST,
+    RawPeer,
+    command,
+    data_pdu,
+    pdu,
+    value,
+)
 
 REPORT = report(Comprehensive3DSRStorage, sop_instance="1.2.9")
 
@@ -84,6 +98,62 @@ def test_an_abort_is_noted_without_a_status(pacs: SimulatedPacs) -> None:
         send_report(pacs.as_destination(), REPORT)
     (attempt,) = pacs.wait_for_attempts(1, WAIT_SECONDS)
     assert (attempt.status, attempt.is_kept) == (None, False)
+
+
+def test_an_abort_comes_in_mid_transfer(pacs: SimulatedPacs) -> None:
+    """The A-ABORT is there while the data set is not: its last fragment is never sent. Then the PACS serves on."""
+    pacs.set_faults(Faults(abort_in_transfer=True, fault_count=1))
+    with RawPeer(pacs.address) as peer:
+        peer.associate()
+        peer.send(data_pdu(COMMAND | LAST, command()))
+        peer.send(data_pdu(DATA_SET, b"\0" * 1000))
+        assert peer.receive()[0] == ABORT
+        assert peer.receive()[0] == 0
+    (attempt,) = pacs.wait_for_attempts(1, WAIT_SECONDS)
+    assert (attempt.sop_instance_uid, attempt.status, attempt.is_kept) == (UIDS.sop_instance, None, False)
+    send_report(pacs.as_destination(), REPORT)
+    assert pacs.most_open == 1
+
+
+def test_a_store_in_one_pdu_is_aborted_too(pacs: SimulatedPacs) -> None:
+    """Command set and whole data set in one PDU: there is no middle, but there is no answer either, and one attempt."""
+    pacs.set_faults(Faults(abort_in_transfer=True))
+    with RawPeer(pacs.address) as peer:
+        peer.associate()
+        peer.send(pdu(DATA, value(COMMAND | LAST, command()) + value(DATA_SET | LAST, b"\0" * 100)))
+        assert peer.receive()[0] == ABORT
+    assert [attempt.status for attempt in pacs.wait_for_attempts(1, WAIT_SECONDS)] == [None]
+
+
+def test_a_whole_large_image_is_one_aborted_attempt(pacs: SimulatedPacs, tmp_path: Path) -> None:
+    """A sender that does not listen while it sends is counted once."""
+    pacs.set_faults(Faults(abort_in_transfer=True))
+    image = write_image(tmp_path / "image.dcm", Rows=1500, Columns=1500, PixelData=b"\0" * 1500 * 1500 * 2)
+    (outcome,) = pacs.send_studies(pacs.as_destination(), [image])
+    assert not outcome.is_stored
+    assert [attempt.is_kept for attempt in pacs.wait_for_attempts(1, WAIT_SECONDS)] == [False]
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"answer_delay_seconds": -1.0}, "0 to"),
+        ({"answer_delay_seconds": math.inf}, "0 to"),
+        ({"away_seconds": math.nan}, "0 to"),
+        ({"refuse_status": 0x0000}, "0x0000"),
+        ({"refuse_status": 0xFF00}, "0xFF00"),
+        ({"refuse_status": 0x12345}, "0x12345"),
+        ({"refuse_status": 0xA700, "answer_and_drop": True}, "choose one"),
+        ({"refuse_association": True, "abort_in_transfer": True}, "choose one"),
+        ({"abort_in_transfer": True, "answer_delay_seconds": 1.0}, "never answers"),
+        ({"fault_count": 3}, "needs a fault"),
+        ({"fault_count": 0, "answer_and_drop": True}, "above 0"),
+    ],
+)
+def test_faults_that_cannot_be_met_are_refused(settings: dict[str, Any], words: str) -> None:
+    """What makes no sense, alone or together, is said at once."""
+    with pytest.raises(ConfigurationInvalid, match=words):
+        Faults(**settings)
 
 
 def test_a_dropped_report_was_acknowledged(pacs: SimulatedPacs) -> None:

@@ -1,14 +1,18 @@
 """Where received instances live on disk: named by UID and content, placed durably.
 
-root/incoming/                                                temporary files of this run
+root/incoming/                                                temporary files of the listeners that run
 root/instances/<study uid>/<sop uid>.<16 hex of sha256>.dcm   DICOM Part 10 files
 """
 
+import fcntl
 import hashlib
 import shutil
 import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from dicom_gateway.durable import move_into_place, sync_folder
 from dicom_gateway.uids import is_valid_uid
@@ -22,6 +26,8 @@ _GROUP_LENGTH_END = 144
 _MAGIC = slice(128, 132)
 _GROUP_LENGTH_VALUE = slice(140, 144)
 _CHUNK = 1 << 20
+#: In `incoming`: locked by every listener that receives.
+_RECEIVERS = "receivers.lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +92,26 @@ class InstanceStore:
             raise InstanceInvalid("not a path in the instance store")
         return path
 
-    def sweep_incoming(self) -> int:
-        """Delete what an earlier run left half-received; gives how many files. Only before the SCP starts."""
-        left_over = list(self.incoming.iterdir())
+    @contextmanager
+    def receiving(self) -> Iterator[int]:
+        """Be a listener that receives into the store; gives how many half-received files of the dead were deleted.
+
+        While this holds, no other listener on the same folder deletes anything here; where another one receives
+        already, nothing is deleted. Raises StoreUnavailable.
+        """
+        with ExitStack() as stack:
+            try:
+                # flock(2): the kernel lets go of it when the process dies.
+                lock = stack.enter_context((self.incoming / _RECEIVERS).open("ab"))
+                swept = self._sweep_incoming() if _is_alone(lock) else 0
+                # Between the two locks another one may sweep: nothing has been received here yet.
+                fcntl.flock(lock, fcntl.LOCK_SH)
+            except OSError as error:
+                raise StoreUnavailable(f"the instance store cannot be prepared: {error.strerror}") from error
+            yield swept
+
+    def _sweep_incoming(self) -> int:
+        left_over = [path for path in self.incoming.iterdir() if path.name != _RECEIVERS]
         for path in left_over:
             path.unlink(missing_ok=True)
         return len(left_over)
@@ -111,6 +134,14 @@ class InstanceStore:
             return path.stat().st_size == size_bytes and data_set_sha256(path) == sha256
         except OSError:
             return False
+
+
+def _is_alone(lock: BinaryIO) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def data_set_sha256(path: Path) -> str | None:

@@ -24,8 +24,12 @@ def run_listener(settings: Settings, stop: threading.Event) -> None:
     """Receive until `stop` is set. Raises ConfigurationInvalid when the port or the database is not usable."""
     collaborators = Collaborators(settings)
     schema.require_newest(collaborators.engine)
-    intake = collaborators.intake
-    swept = collaborators.store.sweep_incoming()
+    with collaborators.store.receiving() as swept:
+        _receive(collaborators, stop, swept)
+
+
+def _receive(collaborators: Collaborators, stop: threading.Event, swept: int) -> None:
+    settings, intake = collaborators.settings, collaborators.intake
     scp = StorageScp(
         scp_config(settings),
         collaborators.store,
@@ -42,7 +46,7 @@ def run_listener(settings: Settings, stop: threading.Event) -> None:
             _give_signs_of_life(intake)
     finally:
         scp.stop()
-        _address_file(settings).unlink(missing_ok=True)
+        _withdraw_address(settings)
 
 
 def _give_signs_of_life(intake: Intake) -> None:
@@ -54,14 +58,33 @@ def _give_signs_of_life(intake: Intake) -> None:
 
 def published_address(settings: Settings) -> dict[str, Any] | None:
     """Give host, port, ae_title and pid of the listener on this data folder; None when none runs."""
+    address = _read_address(settings)
+    if address is None:
+        return None
     try:
-        address: dict[str, Any] = json.loads(_address_file(settings).read_text())
         os.kill(address["pid"], 0)
-    except (FileNotFoundError, ProcessLookupError):
+    except ProcessLookupError:
         return None
     except PermissionError:  # it runs, as somebody else
         pass
     return address
+
+
+def _read_address(settings: Settings) -> dict[str, Any] | None:
+    """Give what the file says; None where it is missing, or says nothing that a listener wrote."""
+    try:
+        address = json.loads(_address_file(settings).read_text())
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None
+    is_ours = isinstance(address, dict) and isinstance(address.get("pid"), int) and address["pid"] > 0
+    return address if is_ours else None
+
+
+def _withdraw_address(settings: Settings) -> None:
+    """Take back what this process published, unless another listener has published its own since."""
+    address = _read_address(settings)
+    if address is not None and address["pid"] == os.getpid():
+        _address_file(settings).unlink(missing_ok=True)
 
 
 def _address_file(settings: Settings) -> Path:

@@ -313,5 +313,6 @@ def test_the_store_survives_its_station(station: Station, tmp_path: Path) -> Non
     send(station, write_image(tmp_path / "image.dcm"))
     (received,) = station.received
     again = InstanceStore(station.store.root)
-    assert again.sweep_incoming() == 0
+    with again.receiving() as swept:
+        assert swept == 0
     assert again.verify(received.relative_path, received.sha256, received.size_bytes)

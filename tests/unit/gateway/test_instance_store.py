@@ -1,6 +1,9 @@
 import errno
 import hashlib
 import os
+import subprocess
+import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -154,8 +157,33 @@ def test_what_an_earlier_run_left_is_swept(store: InstanceStore) -> None:
     kept = store.place(*_placing(store, b"kept"))
     temporary(store)
     temporary(store)
-    assert store.sweep_incoming() == 2
-    assert files(store) == [kept.relative_path]
+    with store.receiving() as swept:
+        assert swept == 2
+        assert files(store) == ["incoming/receivers.lock", kept.relative_path]
+
+
+def test_what_another_listener_receives_is_left_alone(store: InstanceStore) -> None:
+    """Half-received files stay while any listener on the folder runs, and go when the next one is alone."""
+    other = InstanceStore(store.root)
+    with store.receiving(), ExitStack() as second:
+        half_received, _ = temporary(store)
+        assert second.enter_context(other.receiving()) == 0
+        assert half_received.exists()
+    with other.receiving() as swept:
+        assert swept == 1
+
+
+def test_a_listener_that_was_killed_is_not_waited_for(store: InstanceStore) -> None:
+    """The lock dies with its process: what that one half received is swept."""
+    code = (
+        "import os, sys; from pathlib import Path; from dicom_gateway.instance_store import InstanceStore\n"
+        "store = InstanceStore(Path(sys.argv[1]))\n"
+        "with store.receiving(): store.new_temporary().write_bytes(b'half'); os.kill(os.getpid(), 9)"
+    )
+    died = subprocess.run([sys.executable, "-c", code, str(store.root)], check=False)
+    assert died.returncode == -9
+    with store.receiving() as swept:
+        assert swept == 1
 
 
 def test_verify_notices_every_damage(store: InstanceStore) -> None:

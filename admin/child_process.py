@@ -44,7 +44,12 @@ class ChildProcess(Generic[_Question, _Answer]):
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=_answer_all, args=(theirs, self._make), daemon=True)
-        process.start()
+        # Ctrl-C ends the parent, which ends the child: the child begins, and stays, with SIGINT held back.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
         self._process, self._pipe = process, ours
         try:
@@ -92,7 +97,6 @@ class ChildProcess(Generic[_Question, _Answer]):
 def _answer_all(pipe: Connection, make: Callable[[], Callable[[_Question], _Answer]]) -> None:
     """Be the child: say that all is ready, or why not; then answer until the parent goes."""
     die_with_parent()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the parent, which ends this process
     try:
         answer = make()
     except CxrTriageError as error:

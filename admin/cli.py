@@ -1,15 +1,19 @@
-"""`cxr-triage`: every command of the service, and how errors end a command."""
+"""`cxr-triage`: every command of the service, and how errors and Ctrl-C end a command.
+
+What takes time to import is imported inside the functions, so that Ctrl-C ends that as well without a traceback.
+"""
 
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from typing import TYPE_CHECKING
 
-import typer
-
-from admin.exit_status import EXIT_REJECTED, EXIT_TRANSIENT
-from admin.logs import configure_quiet_logging
+from admin.exit_status import EXIT_INTERRUPTED, EXIT_REJECTED, EXIT_TRANSIENT
 from domain.errors import CxrTriageError, Transient
+
+if TYPE_CHECKING:
+    import typer
 
 _SERVICE, _DAILY, _TRY = "Run the service", "Look after it", "Try it"
 
@@ -46,12 +50,14 @@ _COMMANDS = (
 )
 
 
-def build_app(words: Sequence[str] = ()) -> typer.Typer:
+def build_app(words: Sequence[str] = ()) -> "typer.Typer":
     """Build the command line that `words` (without the program's name) need.
 
     Where the first word is a command, only that one is imported: each process of the service starts with what
     it uses. Otherwise (help, a typing error) it is all of them.
     """
+    import typer  # noqa: PLC0415 - see above
+
     wanted = [command for command in _COMMANDS if words and command.name == words[0]] or list(_COMMANDS)
     app = typer.Typer(
         name="cxr-triage",
@@ -73,10 +79,21 @@ def build_app(words: Sequence[str] = ()) -> typer.Typer:
 
 
 def main() -> None:
-    """Run the command line; one of our own errors ends it with its words and no traceback."""
+    """Run the command line; one of our own errors ends it in words, Ctrl-C without any; neither shows a traceback."""
+    try:
+        _run(sys.argv[1:])
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)
+
+
+def _run(words: Sequence[str]) -> None:
+    import typer  # noqa: PLC0415 - see above
+
+    from admin.logs import configure_quiet_logging  # noqa: PLC0415
+
     configure_quiet_logging()
     try:
-        build_app(sys.argv[1:])()
+        build_app(words)()
     except CxrTriageError as error:
         typer.secho(f"cxr-triage: {error}", err=True, fg=typer.colors.RED)
         sys.exit(EXIT_TRANSIENT if isinstance(error, Transient) else EXIT_REJECTED)

@@ -276,5 +276,6 @@ def _stay_up(service: ServiceProcess, data_dir: Path, listener: Destination) -> 
         service.wait()
     except KeyboardInterrupt:
         console.print("Stopping ...")
+        raise
     else:
         raise Rejected(f"the service ended by itself; see {service.log_file}")

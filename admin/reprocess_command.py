@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from admin.database import open_database
+from admin.exit_status import EXIT_INTERRUPTED
 from admin.options import ConfigOption, DataDirOption, JsonOption, moment
 from admin.output import console, print_json
 from db import reprocessing
@@ -40,10 +41,19 @@ def reprocess(
         _tell(json_output, len(chosen), 0, [s.study_instance_uid for s in chosen])
         return
     if not yes:
-        typer.confirm(f"Reprocess {len(chosen)} studies?", abort=True, err=True)
+        _confirm(len(chosen))
     now = datetime.now(UTC)
     done = [s.study_instance_uid for s in chosen if reprocessing.reprocess(engine, s.id, now) is not None]
     _tell(json_output, len(chosen), len(done), done)
+
+
+def _confirm(number: int) -> None:
+    try:
+        typer.confirm(f"Reprocess {number} studies?", abort=True, err=True)
+    except typer.Abort as error:
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise typer.Exit(EXIT_INTERRUPTED) from None
+        raise
 
 
 def _tell(json_output: bool, matched: int, reprocessed: int, study_instance_uids: list[str]) -> None:

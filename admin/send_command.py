@@ -44,12 +44,12 @@ def send(
     if not chosen:
         raise Rejected("no files to send")
     with tempfile.TemporaryDirectory(prefix="cxr-send-") as folder:
-        rows = _send_all(peer, chosen, Path(folder))
+        rows = _send_all(peer, chosen, Path(folder), quiet=json_output)
     _print(rows, json_output=json_output)
     raise typer.Exit(0 if all(row.status == "success" for row in rows) else 1)
 
 
-def _send_all(peer: Destination, chosen: Sequence[Path], folder: Path) -> list[_Sent]:
+def _send_all(peer: Destination, chosen: Sequence[Path], folder: Path, *, quiet: bool) -> list[_Sent]:
     rows: list[_Sent] = []
     ready: dict[Path, Path] = {}
     for number, file in enumerate(chosen):
@@ -57,7 +57,7 @@ def _send_all(peer: Destination, chosen: Sequence[Path], folder: Path) -> list[_
             ready[_wrapped(file, folder / f"{number}.dcm") if is_picture(file) else file] = file
         except (CxrTriageError, OSError) as error:
             rows.append(_Sent(str(file), "", "failed", str(error)))
-    with Progress(console=console, transient=True) as progress:
+    with Progress(console=console, transient=True, disable=quiet) as progress:
         task = progress.add_task("C-STORE", total=len(ready))
         outcomes = send_files(peer, list(ready), lambda _: progress.advance(task))
     for outcome in outcomes:

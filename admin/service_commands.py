@@ -2,14 +2,17 @@
 
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
+import structlog
 import typer
 
 from admin.data_folder import make_data_folder
+from admin.exit_status import EXIT_INTERRUPTED
 from admin.logs import configure_logging
 from admin.options import AeTitleOption, ConfigOption, DataDirOption, PacsOption, PortOption, settings_from
 from admin.supervisor import run_service
@@ -18,6 +21,8 @@ from db import schema
 from worker.bootstrap import Collaborators
 from worker.listening import run_listener
 from worker.queue import ANALYSE_QUEUE, DELIVER_QUEUE
+
+_log = structlog.get_logger()
 
 
 class WorkQueue(StrEnum):
@@ -43,7 +48,8 @@ def serve(
     """Run everything: broker, listener, sweep and workers; start again what dies."""
     settings = settings_from(config, data_dir, dicom_port, ae_title, pacs)
     _begin(settings, "serve")
-    run_service(settings, child_options(config, data_dir, dicom_port, ae_title, pacs), stop_on_signal())
+    with stop_on_signal() as stop:
+        run_service(settings, child_options(config, data_dir, dicom_port, ae_title, pacs), stop)
 
 
 def listen(
@@ -56,7 +62,8 @@ def listen(
     """Run only the Storage SCP."""
     settings = settings_from(config, data_dir, dicom_port, ae_title, pacs)
     _begin(settings, "listen")
-    run_listener(settings, stop_on_signal())
+    with stop_on_signal() as stop:
+        run_listener(settings, stop)
 
 
 def sweep(
@@ -71,7 +78,9 @@ def sweep(
     _begin(settings, "sweep")
     collaborators = Collaborators(settings)
     schema.require_newest(collaborators.engine)
-    collaborators.readiness.run(stop_on_signal())
+    with stop_on_signal() as stop:
+        _log.info("sweep_started")
+        collaborators.readiness.run(stop)
 
 
 def work(
@@ -118,9 +127,18 @@ def child_options(
     return [word for name, value in given.items() if value is not None for word in (name, str(value))]
 
 
-def stop_on_signal() -> threading.Event:
-    """Give an event that SIGTERM or SIGINT sets."""
+@contextmanager
+def stop_on_signal() -> Iterator[threading.Event]:
+    """Give an event that SIGTERM or SIGINT sets; after a SIGINT, the end of the block ends the command."""
     stop = threading.Event()
+    received: list[int] = []
+
+    def note(number: int, _frame: object) -> None:
+        received.append(number)
+        stop.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    return stop
+        signal.signal(number, note)
+    yield stop
+    if signal.SIGINT in received:
+        raise typer.Exit(EXIT_INTERRUPTED)

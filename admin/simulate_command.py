@@ -1,6 +1,7 @@
 """`cxr-triage simulate-pacs`: a PACS to try the service against, with faults by setting."""
 
 import os
+import threading
 import time
 from contextlib import ExitStack
 from enum import StrEnum
@@ -65,9 +66,9 @@ def simulate_pacs(
     )
     ae_title_of("--ae-title", ae_title)
     to_send = _to_send(send, to)
-    stop = stop_on_signal()
     sop_classes = [SOP_CLASS_NAMES[name.value] for name in accept] if accept else ALL_SOP_CLASSES
     with ExitStack() as stack:
+        stop = stack.enter_context(stop_on_signal())
         on_kept = stack.enter_context(AutoRouter(_peer(route_to, ae_title))).route if route_to else None
         pacs = SimulatedPacs(
             ae_title, host, port, folder=_folder(keep), faults=faults, sop_classes=sop_classes, on_kept=on_kept
@@ -77,11 +78,16 @@ def simulate_pacs(
         console.print(f"{ae_title}@{host}:{pacs.address[1]} receives; Ctrl-C ends it", highlight=False)
         if to_send and to is not None:
             _send(pacs, to_send, to)
-        shown = 0
-        while not stop.wait(_POLL_SECONDS):
-            for attempt in pacs.attempts[shown:]:
-                console.print(_words(attempt), highlight=False)
-                shown += 1
+        _tell(pacs, stop)
+
+
+def _tell(pacs: SimulatedPacs, stop: threading.Event) -> None:
+    """Print what comes in until `stop` is set."""
+    shown = 0
+    while not stop.wait(_POLL_SECONDS):
+        for attempt in pacs.attempts[shown:]:
+            console.print(_words(attempt), highlight=False)
+            shown += 1
 
 
 def _to_send(files: list[Path] | None, to: str | None) -> list[Path]:

@@ -1,7 +1,6 @@
 """All in one: starts the broker, the listener, the sweep and the workers, and starts again what dies."""
 
 import fcntl
-import signal
 import subprocess
 import sys
 import threading
@@ -52,7 +51,12 @@ class Child:
     def start(self) -> None:
         """Start the process; it dies with this one."""
         self.started = time.monotonic()
-        self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, preexec_fn=_prepare_child)  # noqa: PLW1509 - one prctl, and no threads yet
+        self.process = subprocess.Popen(
+            self.command,
+            stdin=subprocess.DEVNULL,
+            process_group=0,  # Ctrl-C reaches it only through `ask_to_stop`, the broker last
+            preexec_fn=die_with_parent,  # noqa: PLW1509 - one prctl, and no threads yet
+        )
         _log.info("process_started", name=self.name, pid=self.process.pid)
 
     def look(self) -> bool:
@@ -92,12 +96,6 @@ class Child:
             _log.error("process_killed", name=self.name)
             self.process.kill()
             self.process.wait()
-
-
-def _prepare_child() -> None:
-    """Die with the supervisor, and leave Ctrl-C to it."""
-    die_with_parent()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def run_service(settings: Settings, options: Sequence[str], stop: threading.Event) -> None:

@@ -1,10 +1,12 @@
 """A Celery worker process and its pool: the parent schedules, each child holds its own collaborators."""
 
 import os
+import signal
 import threading
 from collections.abc import Sequence
 from typing import Any
 
+import structlog
 from celery import signals
 
 from config.settings import Settings
@@ -16,6 +18,8 @@ from worker.hearing import Hearing
 from worker.lifeline import die_with_parent
 from worker.queue import ANALYSE_QUEUE, DELIVER_QUEUE
 
+_log = structlog.get_logger()
+_INTERRUPTED = 128 + signal.SIGINT
 #: Tasks after which a pool process is replaced, so that a leak in a decoder never grows large.
 _TASKS_PER_PROCESS = 2000
 #: Seconds beyond the longest task: Celery waits up to thirty before it tries again to reach a broker that was away.
@@ -25,7 +29,10 @@ _EXIT_DEAF = 70
 
 
 def run_worker(settings: Settings, queues: Sequence[str]) -> int:
-    """Serve queues until SIGTERM (running tasks are finished first); returns the exit status."""
+    """Serve queues until SIGTERM or SIGINT (running tasks are finished first); returns the exit status.
+
+    That is 128 + the number of SIGINT after that one, as shells have it.
+    """
     # Not shared with the parent: a database connection or an ONNX session must not cross a fork.
     collaborators = WorkCollaborators(settings)
     app = WorkCollaborators(settings).celery
@@ -40,6 +47,7 @@ def run_worker(settings: Settings, queues: Sequence[str]) -> int:
         if DELIVER_QUEUE in queues:
             warm_up()
 
+    ended_by: list[str] = []
     signals.worker_process_init.connect(prepare_child, weak=False)
     hearing = _hearing(settings, queues)
     signals.task_received.connect(lambda **_: hearing.heard(), weak=False)
@@ -47,6 +55,8 @@ def run_worker(settings: Settings, queues: Sequence[str]) -> int:
     signals.worker_ready.connect(
         lambda **_: threading.Thread(target=hearing.run, args=(threading.Event(),), daemon=True).start(), weak=False
     )
+    signals.worker_ready.connect(lambda **_: _log.info("worker_ready", queues=list(queues)), weak=False)
+    signals.worker_shutting_down.connect(lambda sig, **_: ended_by.append(sig), weak=False)
     # A receiver, whatever it does, keeps Celery from setting up logging of its own.
     signals.setup_logging.connect(lambda **_: None, weak=False)
     worker = app.Worker(
@@ -62,7 +72,7 @@ def run_worker(settings: Settings, queues: Sequence[str]) -> int:
         quiet=True,
     )
     worker.start()
-    return int(worker.exitcode or 0)
+    return _INTERRUPTED if "SIGINT" in ended_by else int(worker.exitcode or 0)
 
 
 def _hearing(settings: Settings, queues: Sequence[str]) -> Hearing:

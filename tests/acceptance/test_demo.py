@@ -40,7 +40,7 @@ def test_the_simulated_pacs_can_be_run_by_command_and_misbehaves_as_asked(tmp_pa
     assert outcome.sop_instance_uid in told
     assert "not kept" in told
     assert process.returncode == 0
-    assert not (tmp_path / "kept").exists()
+    assert list((tmp_path / "kept").iterdir()) == []
 
 
 def test_the_simulated_pacs_takes_only_what_it_is_told_and_routes_on(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
+from uuid import uuid4
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -15,7 +16,7 @@ from rich.table import Table
 
 from admin.output import console
 from admin.service_process import ServiceProcess
-from config.load import load_settings
+from config.load import forget_variables, load_settings
 from db import deliveries, instances, overview, results, studies
 from db.tables import Result, Study
 from dicom_gateway.association_scu import Destination
@@ -58,6 +59,8 @@ def demo(
 
     Exit status 1 if anything acknowledged is missing, or any report was not received.
     """
+    # Whatever a real service here is set to: the demo is a service of its own, with a PACS of its own.
+    forget_variables()
     # Also when it was started in the background, or is ended by a service manager.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
@@ -74,7 +77,8 @@ def demo(
 
 def _run(home: Path, pacs: SimulatedPacs, *, stay_up: bool) -> list[str]:
     console.print("Wrapping real chest X-rays as DICOM studies ...")
-    made = make_demo_studies(_SAMPLES, home / "to-send", seed=str(home))
+    # New studies each time: on a folder that an earlier demo used they are not taken for those.
+    made = make_demo_studies(_SAMPLES, home / "to-send", seed=uuid4().hex)
     pacs_address = f"{_PACS_AE_TITLE}@127.0.0.1:{pacs.address[1]}"
     console.print("Starting the service ...")
     with ServiceProcess(home / "data", ["--dicom-port", "0"], _destination(pacs)) as service:

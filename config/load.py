@@ -62,6 +62,12 @@ def _with_file(file: Path | None) -> type[Settings]:
     return FromFile
 
 
+def forget_variables() -> None:
+    """Take every CXR_* variable out of this process's environment, and so out of its children's."""
+    for name in [name for name in os.environ if name.upper().startswith(PREFIX)]:
+        del os.environ[name]
+
+
 def known_keys() -> Iterator[str]:
     """Every key as section.key; destinations as destinations."""
     for section, field in Settings.model_fields.items():

@@ -1,3 +1,5 @@
+import json
+import os
 import re
 import signal
 import subprocess
@@ -14,15 +16,32 @@ SCRIPT = Path(sys.executable).with_name("cxr-triage")
 
 
 def test_the_demo_sends_real_xrays_and_every_report_comes_back(tmp_path: Path) -> None:
-    """What README shows: fifteen instances kept, fourteen reports, three undetermined, five heat maps, status 0."""
-    done = subprocess.run(
-        [SCRIPT, "demo", "--data-dir", tmp_path], capture_output=True, text=True, check=False, timeout=200
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "15 instances acknowledged, 15 kept; 14 studies, 14 reports received once each" in done.stdout
-    assert done.stdout.count("undetermined") == 3
-    assert "5 suspicions, each with its heat map" in done.stdout
-    assert done.stderr == ""
+    """What README shows: fifteen instances kept, fourteen reports, three undetermined, five heat maps, status 0.
+
+    The same again on the same folder, and whatever a real service on this machine is set to.
+    """
+    real = [{"name": "real", "ae_title": "REAL", "host": "pacs.invalid", "port": 104}]
+    settings = {
+        "CXR_CONFIG": str(tmp_path / "none.toml"),
+        "CXR_DATABASE__URL": "postgresql://real@db.invalid/real",
+        "CXR_BROKER__URL": "redis://broker.invalid/0",
+        "CXR_DESTINATIONS": json.dumps(real),
+        "CXR_LISTENER__AE_TITLE": "REAL",
+    }
+    for environment in ({}, settings):
+        done = subprocess.run(
+            [SCRIPT, "demo", "--data-dir", tmp_path / "demo"],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=200,
+            env={**os.environ, **environment},
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "15 instances acknowledged, 15 kept; 14 studies, 14 reports received once each" in done.stdout
+        assert done.stdout.count("undetermined") == 3
+        assert "5 suspicions, each with its heat map" in done.stdout
+        assert done.stderr == ""
 
 
 def test_the_simulated_pacs_can_be_run_by_command_and_misbehaves_as_asked(tmp_path: Path) -> None:

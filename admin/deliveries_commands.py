@@ -41,15 +41,19 @@ def resend(
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
 ) -> None:
-    """Make deliveries due again; the bytes sent are those that were kept, so this is harmless."""
+    """Make deliveries due again; the bytes sent are those that were kept, so this is harmless.
+
+    Exit status 1 if any of them could not be: unknown, or being sent right now.
+    """
     engine = open_database(config, data_dir)
-    chosen = list(delivery_ids or [])
+    chosen = set(delivery_ids or [])
     if failed:
-        chosen += [delivery.id for delivery, _, _ in deliveries.listed(engine, DeliveryState.FAILED, limit=1_000_000)]
+        chosen |= {delivery.id for delivery, _, _ in deliveries.listed(engine, DeliveryState.FAILED, limit=1_000_000)}
     if not chosen:
-        raise Rejected("nothing to send again: give ids, or --failed")
-    moved = deliveries.resend(engine, chosen, datetime.now(UTC))
+        raise Rejected("nothing failed: nothing is sent again" if failed else "say which: give ids, or --failed")
+    moved = deliveries.resend(engine, sorted(chosen), datetime.now(UTC))
     console.print(f"{moved} of {len(chosen)} deliveries are due again")
+    raise typer.Exit(0 if moved == len(chosen) else 1)
 
 
 def _row(delivery: Delivery, result: Result, study: Study) -> dict[str, Any]:

@@ -50,8 +50,11 @@ def predict(
     A file that ends or hangs the process that reads it has failed; the others are read all the same.
     """
     patience = settings_from(config).analysis.hard_time_limit_seconds
+    chosen = list(expand(files))
+    if not chosen:
+        raise Rejected(f"no files to read in {', '.join(map(str, files))}")
     with ChildProcess(partial(_predictor, config, heat_map), patience) as reader:
-        predictions = (_ask(reader, file) for file in expand(files))
+        predictions = (_ask(reader, file) for file in chosen)
         failed = _print_lines(predictions) if json_output else _print_table(predictions)
     raise typer.Exit(1 if failed else 0)
 

@@ -40,6 +40,8 @@ def reprocess(
     if dry_run:
         _tell(json_output, len(chosen), 0, [s.study_instance_uid for s in chosen])
         return
+    if not chosen:
+        raise Rejected("no finished study matches: nothing is reprocessed")
     if not yes:
         _confirm(len(chosen))
     now = datetime.now(UTC)

@@ -42,7 +42,7 @@ def send(
     peer = Destination(name=to, calling_ae_title=ae_title_of("--calling", calling), **parse_peer(to))
     chosen = list(expand(files))
     if not chosen:
-        raise Rejected("no files to send")
+        raise Rejected(f"no files to send in {', '.join(map(str, files))}")
     with tempfile.TemporaryDirectory(prefix="cxr-send-") as folder:
         rows = _send_all(peer, chosen, Path(folder), quiet=json_output)
     _print(rows, json_output=json_output)

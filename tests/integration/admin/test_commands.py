@@ -124,6 +124,44 @@ def test_a_peer_may_be_an_ipv6_address() -> None:
     assert parse_peer("PACS@[::1]:104") == {"ae_title": "PACS", "host": "::1", "port": 104}
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("predict", "{empty}"), "no files to read"),
+        (("predict", "{empty}", "--json"), "no files to read"),
+        (("send", "{empty}", "--to", "A@127.0.0.1:1"), "no files to send"),
+        (("reprocess", "--all", "--yes", "--data-dir", "{data}"), "no finished study matches"),
+        (("reprocess", "--status", "FAILED", "--json", "--data-dir", "{data}"), "no finished study matches"),
+        (("deliveries", "resend", "--data-dir", "{data}"), "say which"),
+        (("deliveries", "resend", "--failed", "--data-dir", "{data}"), "nothing failed"),
+    ],
+)
+def test_a_command_that_finds_nothing_to_do_is_no_success(tmp_path: Path, words: tuple[str, ...], told: str) -> None:
+    """Not zero, in words, and nothing on stdout."""
+    (tmp_path / "empty").mkdir()
+    run("db", "upgrade", "--data-dir", str(tmp_path))
+    given = [word.format(empty=tmp_path / "empty", data=tmp_path) for word in words]
+    result = CliRunner().invoke(build_app(given), given)
+    assert isinstance(result.exception, CxrTriageError), result.output
+    assert told in str(result.exception)
+    assert result.stdout == ""
+
+
+def test_resending_what_is_not_there_is_no_success(tmp_path: Path) -> None:
+    """An unknown id is counted as not due again: exit status 1."""
+    run("db", "upgrade", "--data-dir", str(tmp_path))
+    words = ("deliveries", "resend", "7", "7", "--data-dir", str(tmp_path))
+    result = CliRunner().invoke(build_app(words), list(words))
+    assert (result.exit_code, result.stdout) == (1, "0 of 1 deliveries are due again\n")
+
+
+def test_counting_what_reprocess_would_do_is_a_success_with_none(tmp_path: Path) -> None:
+    """--dry-run was asked for a number, and gives one."""
+    run("db", "upgrade", "--data-dir", str(tmp_path))
+    told = json.loads(run("reprocess", "--all", "--dry-run", "--json", "--data-dir", str(tmp_path)))
+    assert told == {"matched": 0, "reprocessed": 0, "study_instance_uids": []}
+
+
 def test_reprocess_without_a_choice_is_refused(tmp_path: Path) -> None:
     """Nothing is reprocessed because an option was forgotten."""
     with pytest.raises(CxrTriageError, match="--all"):

@@ -23,7 +23,7 @@ from dicom_gateway.association_scu import Destination
 from dicom_gateway.demo_studies import DemoStudy, make_demo_studies
 from dicom_gateway.simulated_pacs import SimulatedPacs
 from dicom_gateway.storage_scu import send_files
-from domain.errors import Rejected
+from domain.errors import ConfigurationInvalid, Rejected
 from domain.finding import Assessment
 from domain.study import DeliveryState, StudyStatus
 from worker.bootstrap import Collaborators
@@ -65,7 +65,7 @@ def demo(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="cxr-demo-") as folder:
-        home = data_dir or Path(folder)
+        home = (data_dir or Path(folder)).absolute()
         with SimulatedPacs(_PACS_AE_TITLE, "127.0.0.1") as pacs:
             faults = _run(home, pacs, stay_up=stay_up)
     if faults:
@@ -76,6 +76,10 @@ def demo(
 
 
 def _run(home: Path, pacs: SimulatedPacs, *, stay_up: bool) -> list[str]:
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationInvalid(f"--data-dir: {home} cannot be made: {error.strerror}") from error
     console.print("Wrapping real chest X-rays as DICOM studies ...")
     # New studies each time: on a folder that an earlier demo used they are not taken for those.
     made = make_demo_studies(_SAMPLES, home / "to-send", seed=uuid4().hex)

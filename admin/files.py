@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from domain.errors import Rejected
+
 _PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
 #: First bytes of JPEG and PNG files, for files without a telling name.
 _PICTURE_MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
@@ -19,7 +21,9 @@ def expand(files: Iterable[Path]) -> Iterator[Path]:
 
 
 def is_picture(file: Path) -> bool:
-    """Tell JPEG and PNG from everything else, which is taken for DICOM. Raises OSError."""
+    """Tell JPEG and PNG from everything else, which is taken for DICOM. Raises Rejected for no file, OSError."""
+    if not file.is_file():  # a pipe would be waited for
+        raise Rejected("no such file")
     with file.open("rb") as stream:
         head = stream.read(_PREAMBLE_BYTES + 4)
     named_so = file.suffix.lower() in _PICTURE_SUFFIXES

@@ -51,6 +51,8 @@ def predict(
     """
     patience = settings_from(config).analysis.hard_time_limit_seconds
     chosen = list(expand(files))
+    if heat_map is not None and heat_map.exists() and not heat_map.is_dir():
+        raise Rejected(f"--heat-map: {heat_map} is not a folder")
     if not chosen:
         raise Rejected(f"no files to read in {', '.join(map(str, files))}")
     with ChildProcess(partial(_predictor, config, heat_map), patience) as reader:
@@ -76,8 +78,6 @@ def _predictor(config: Path | None, heat_maps: Path | None) -> Callable[[Path], 
 def _predict_one(pipeline: Pipeline, heat_maps: Path | None, file: Path) -> Prediction:
     """Read one file of any kind; what is wrong with it is said in the prediction."""
     try:
-        if not file.is_file():
-            raise Rejected("no such file")
         reading = pipeline.read_picture(file) if is_picture(file) else pipeline.read_study([StoredImage("file", file)])
         # Of an image without suspicion the map says nothing: its heat is all but zero, and colours would blow it up.
         explained = reading.explained

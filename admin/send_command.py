@@ -55,9 +55,11 @@ def _send_all(peer: Destination, chosen: Sequence[Path], folder: Path, *, quiet:
     for number, file in enumerate(chosen):
         try:
             ready[_wrapped(file, folder / f"{number}.dcm") if is_picture(file) else file] = file
-        except (CxrTriageError, OSError) as error:
+        except CxrTriageError as error:
             rows.append(_Sent(str(file), "", "failed", str(error)))
-    with Progress(console=console, transient=True, disable=quiet) as progress:
+        except OSError as error:
+            rows.append(_Sent(str(file), "", "failed", error.strerror or str(error)))
+    with Progress(console=console, transient=True, disable=quiet or not console.is_terminal) as progress:
         task = progress.add_task("C-STORE", total=len(ready))
         outcomes = send_files(peer, list(ready), lambda _: progress.advance(task))
     for outcome in outcomes:

@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -145,6 +146,37 @@ def test_a_command_that_finds_nothing_to_do_is_no_success(tmp_path: Path, words:
     assert isinstance(result.exception, CxrTriageError), result.output
     assert told in str(result.exception)
     assert result.stdout == ""
+
+
+def test_what_is_no_file_is_told_and_not_waited_for(tmp_path: Path) -> None:
+    """A pipe, a dangling link and a missing file have failed, each in words; JSON is all that is on stdout."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("nowhere")
+    files = [str(tmp_path / name) for name in ("pipe", "link", "none")]
+    for command in (("predict", *files, "--json"), ("send", *files, "--to", "A@127.0.0.1:1", "--json")):
+        result = CliRunner().invoke(build_app(command), list(command))
+        assert result.exit_code == 1
+        told = [json.loads(line) for line in result.stdout.splitlines()]
+        assert [(line["file"], line["status"], line["reason"]) for line in told] == [
+            (file, "failed", "no such file") for file in files
+        ]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("demo", "--data-dir", "{file}"), "--data-dir"),
+        (("demo", "--data-dir", "{file}/below"), "--data-dir"),
+        (("predict", "{file}", "--heat-map", "{file}"), "--heat-map"),
+    ],
+)
+def test_a_folder_that_cannot_be_one_is_refused(tmp_path: Path, words: tuple[str, ...], told: str) -> None:
+    """Before anything is made or read."""
+    (tmp_path / "file").write_bytes(b"")
+    given = [word.format(file=tmp_path / "file") for word in words]
+    result = CliRunner().invoke(build_app(given), given)
+    assert isinstance(result.exception, CxrTriageError), result.output
+    assert told in str(result.exception)
 
 
 def test_resending_what_is_not_there_is_no_success(tmp_path: Path) -> None:

@@ -43,11 +43,13 @@ def upgrade(engine: Engine, revision: str = "head") -> str:
 
     Safe to run again, on PostgreSQL by several processes at once.
     Returns the revision reached. Raises StoreUnavailable when the database cannot be reached, ConfigurationInvalid
-    when SQLite's file cannot be made.
+    when SQLite's file cannot be made, or a newer version has upgraded the database already.
     """
     make_database_file(engine)
-    if current_revision(engine) == newest_revision():
+    found = current_revision(engine)
+    if found == newest_revision():
         return newest_revision()
+    _refuse_unknown(found)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     config = _config()
     config.attributes["engine"] = engine
@@ -64,8 +66,19 @@ def require_newest(engine: Engine) -> None:
             f"there is no database {file}: is the data folder the right one? `cxr-triage db upgrade` makes it"
         )
     found = current_revision(engine)
+    _refuse_unknown(found)
     if found != newest_revision():
         raise ConfigurationInvalid(
             f"the database schema is {found or 'missing'}, this version needs {newest_revision()}: "
             "run `cxr-triage db upgrade`"
+        )
+
+
+def _refuse_unknown(revision: str | None) -> None:
+    """Raise ConfigurationInvalid for a schema that no migration of this version leads to or from."""
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    if revision is not None and revision not in known:
+        raise ConfigurationInvalid(
+            f"the database schema is {revision}, which this version does not know: a newer version has upgraded it; "
+            "install that one, or restore the backup from before"
         )

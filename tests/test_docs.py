@@ -30,6 +30,13 @@ def test_every_relative_link_in_the_docs_leads_somewhere() -> None:
     assert [f"{file.name}: {target}" for file, target in ours if not (file.parent / target).exists()] == []
 
 
+def test_the_readme_lists_no_page_twice() -> None:
+    """Whoever adds a page looks whether it is there."""
+    listed = re.findall(r"\]\((docs/[\w-]+\.md)\)", (ROOT / "README.md").read_text().partition("## Read on")[2])
+    assert listed
+    assert len(listed) == len(set(listed))
+
+
 def test_the_docs_name_no_path_of_the_machine_they_were_written_on() -> None:
     """Readers have other folders."""
     files = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *ROOT.glob("*/*.py"), ROOT / "Makefile"]

@@ -60,13 +60,14 @@ class ModelVersions:
         return self._pipeline
 
     def _load(self, active: str, shadow: str | None) -> Pipeline:
-        _log.info("model_loaded", active=active, shadow=shadow)
-        return Pipeline(
+        pipeline = Pipeline(
             self.reader(active),
             self._shadow(shadow) if shadow and shadow != active else None,
             refuse_outside_population=self._settings.analysis.refuse_outside_population,
             keeps_heat_maps=self._keeps_heat_maps,
         )
+        _log.info("model_loaded", active=active, shadow=shadow)
+        return pipeline
 
     def reader(self, version: str) -> Reader:
         """Load one version at the configured operating point, or its card's own. Raises ConfigurationInvalid."""

@@ -77,6 +77,16 @@ def test_a_database_without_tables_is_refused_with_the_remedy(sqlite_url: str) -
         schema.require_newest(make_engine(sqlite_url))
 
 
+def test_a_database_of_a_newer_version_is_left_as_it_is(engine: Engine) -> None:
+    """After a downgrade of the program nothing is migrated, and the words do not send anybody to `db upgrade`."""
+    with transaction(engine) as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    for use in (schema.require_newest, schema.upgrade):
+        with pytest.raises(ConfigurationInvalid, match=r"9999.* newer version"):
+            use(engine)
+    assert schema.current_revision(engine) == "9999"
+
+
 def test_sqlite_keeps_every_commit_on_disk(sqlite_url: str) -> None:
     """Write-ahead log with synchronous FULL: promise 1 rests on it."""
     engine = make_engine(sqlite_url)

@@ -6,11 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pynetdicom import evt
-from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext, build_context
 
+from dicom_gateway.calling_entity import CallingEntity, TlsDialer
+from dicom_gateway.scp_config import DEFAULT_MAXIMUM_PDU_BYTES
 from dicom_gateway.socket_options import prepare
+from dicom_gateway.tls import ClientTls, client_context
 from dicom_gateway.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from domain.errors import ConfigurationInvalid, PeerUnavailable
 
@@ -19,6 +21,8 @@ MAXIMUM_CONTEXTS = 128
 #: PS3.5 6.2: an AE title has at most 16 characters.
 _AE_TITLE_LENGTH = 16
 _PORTS = range(1, 1 << 16)
+#: What a peer must take at least: no command set fits in less without being cut to shreds.
+_LEAST_MAXIMUM_PDU_BYTES = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,10 @@ class Destination:
     dimse_timeout_seconds: float = 60.0
     #: Longest silence on an open association, and longest time that the peer may refuse to read.
     network_timeout_seconds: float = 60.0
+    #: None sends in the clear.
+    tls: ClientTls | None = None
+    #: Longest PDU that we offer to take, and that we send.
+    maximum_pdu_bytes: int = DEFAULT_MAXIMUM_PDU_BYTES
 
     def __post_init__(self) -> None:
         for title in (self.ae_title, self.calling_ae_title):
@@ -67,7 +75,7 @@ def associated(destination: Destination, proposals: Sequence[Proposal]) -> Itera
     """Open an association, and release it at the end (abort it on an exception).
 
     Proposes exactly `proposals`, at most 128. Raises NoContextAccepted, or PeerUnavailable with the reason in
-    words: not reachable, rejected (with the peer's reason), aborted, or no answer in time.
+    words: not reachable, no TLS, rejected (with the peer's reason), aborted, or no answer in time.
     """
     contexts = [build_context(p.sop_class_uid, list(p.transfer_syntax_uids)) for p in proposals]
     assoc = _request(destination, contexts)
@@ -88,6 +96,7 @@ def accepted_pairs(assoc: Association) -> set[tuple[str, str]]:
 
 def _request(destination: Destination, contexts: list[PresentationContext]) -> Association:
     connected = threading.Event()
+    dialer = _dialer(destination)
 
     def on_open(event: evt.Event) -> None:
         connection = event.assoc.dul.socket.socket
@@ -102,6 +111,8 @@ def _request(destination: Destination, contexts: list[PresentationContext]) -> A
             destination.port,
             contexts,
             destination.ae_title,
+            max_pdu=destination.maximum_pdu_bytes,
+            tls_args=None if dialer is None else (dialer, _server_name(destination)),
             evt_handlers=[(evt.EVT_CONN_OPEN, on_open)],
         )
     except OSError as error:
@@ -109,12 +120,33 @@ def _request(destination: Destination, contexts: list[PresentationContext]) -> A
     except (LookupError, ValueError) as error:  # pynetdicom found no words for the peer's rejection
         raise PeerUnavailable(f"{destination.name}: answer to the association request not understood") from error
     if not assoc.is_established:
+        if dialer is not None and dialer.failure:
+            raise PeerUnavailable(f"{destination.name}: TLS: {dialer.failure}")
         raise _failure(destination, assoc, connected=connected.is_set())
+    if 0 < (assoc.acceptor.maximum_length or 0) < _LEAST_MAXIMUM_PDU_BYTES:
+        assoc.abort()
+        raise PeerUnavailable(f"{destination.name}: takes PDUs of {assoc.acceptor.maximum_length} bytes only")
     return assoc
 
 
-def _application_entity(destination: Destination) -> ApplicationEntity:
-    ae = ApplicationEntity(destination.calling_ae_title)
+def _dialer(destination: Destination) -> TlsDialer | None:
+    """Read the files anew for each association, so that a renewed certificate needs no restart."""
+    if destination.tls is None:
+        return None
+    try:
+        return TlsDialer(client_context(destination.tls))
+    except ConfigurationInvalid as error:
+        # Found at the start already, if it was so then: now somebody is at the files, and no report is lost by it.
+        raise PeerUnavailable(f"{destination.name}: {error}") from error
+
+
+def _server_name(destination: Destination) -> str:
+    named = destination.tls.server_name if destination.tls is not None else None
+    return destination.host if named is None else named
+
+
+def _application_entity(destination: Destination) -> CallingEntity:
+    ae = CallingEntity(destination.calling_ae_title, destination.maximum_pdu_bytes)
     ae.implementation_class_uid = IMPLEMENTATION_CLASS_UID
     ae.implementation_version_name = IMPLEMENTATION_VERSION_NAME
     ae.connection_timeout = destination.connect_timeout_seconds

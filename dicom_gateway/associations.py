@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from dicom_gateway.association_policy import AssociationPolicy, AssociationRequest, Rejection
+from dicom_gateway.association_policy import AssociationPolicy, AssociationRequest, PeerProfile, Rejection
 from domain.clock import utc_now
 
 
@@ -56,12 +56,13 @@ class AssociationRejected:
 @dataclass(slots=True)
 class _Tally:
     opened: AssociationOpened
+    peer: PeerProfile | None
     stored: int = 0
     refused: int = 0
 
 
 class OpenAssociations:
-    """Admits associations up to the policy's limit, and counts what each of them brings. Thread-safe."""
+    """Admits associations up to the policy's limits, and counts what each of them brings. Thread-safe."""
 
     def __init__(self, policy: AssociationPolicy) -> None:
         self._policy = policy
@@ -71,12 +72,14 @@ class OpenAssociations:
     def admit(self, association_id: str, request: AssociationRequest) -> AssociationOpened | AssociationRejected:
         """Decide by the policy; an admitted association counts as open until `close`."""
         now = utc_now()
+        peer = self._policy.profile_of(request)
         with self._lock:
-            rejection = self._policy.reject(request, len(self._tallies))
+            of_peer = 0 if peer is None else sum(tally.peer is peer for tally in self._tallies.values())
+            rejection = self._policy.reject(request, len(self._tallies), of_peer)
             if rejection is not None:
                 return AssociationRejected(association_id, request, rejection, now)
             opened = AssociationOpened(association_id, request, now)
-            self._tallies[association_id] = _Tally(opened)
+            self._tallies[association_id] = _Tally(opened, peer)
         return opened
 
     def opened(self, association_id: str) -> AssociationOpened:

@@ -1,12 +1,13 @@
 """Accepted associations: pynetdicom's, with the parts of upper_layer and receiving_dimse put in.
 
 `socketserver` calls the server, the server makes a handler for each connection, and the handler makes
-the association, whose threads do the rest.
+the association, whose threads do the rest, the handshake of TLS included.
 """
 
 import contextlib
 import socket
-import threading
+import ssl
+import sys
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from pathlib import Path
 from socketserver import TCPServer
 from typing import Any, Protocol
 
+import structlog
 from pynetdicom import evt
 from pynetdicom._handlers import (
     standard_dimse_recv_handler,
@@ -25,12 +27,16 @@ from pynetdicom.acse import ACSE
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext
-from pynetdicom.transport import AddressInformation, RequestHandler, ThreadedAssociationServer
+from pynetdicom.transport import AddressInformation, AssociationServer, RequestHandler
 
 from dicom_gateway.association_policy import Rejection
+from dicom_gateway.live_associations import LiveAssociations
 from dicom_gateway.receiving_dimse import ReceivingDimse
 from dicom_gateway.socket_options import prepare, rearm_quickack, widen_receive_buffer
+from dicom_gateway.tls_accept import close_notify, handshake
 from dicom_gateway.upper_layer import BoundedSocket, GuardedDul
+
+_log = structlog.get_logger()
 
 #: pynetdicom's logging of every PDU and message costs time and knows nothing of our log's fields.
 _STANDARD_HANDLERS = (
@@ -97,13 +103,15 @@ class ReceivingAssociation(Association):  # type: ignore[misc]  # pynetdicom is 
         self._introduce(server, peer)
         for event, handler in _STANDARD_HANDLERS:
             self.unbind(event, handler)
-        self.bind(evt.EVT_PDU_SENT, lambda _: rearm_quickack(connection))
+        self.bind(evt.EVT_PDU_SENT, lambda _: rearm_quickack(self.connection))
         self.bind(evt.EVT_C_STORE, server.host.store)
 
     def run_reactor(self) -> None:
-        """Serve the association; whatever happens, nothing of it is left behind."""
+        """Serve the association, after the handshake of TLS; whatever happens, nothing of it is left behind."""
         try:
-            super().run_reactor()
+            if self._secured():
+                self._set_bounded_socket()
+                super().run_reactor()
         finally:
             self.dimse.discard_unanswered()
             self._receiving_server.forget(self)
@@ -112,7 +120,35 @@ class ReceivingAssociation(Association):  # type: ignore[misc]  # pynetdicom is 
     def cut(self) -> None:
         """Cut the connection; a thread that waits for the rest of a PDU wakes up."""
         with contextlib.suppress(OSError):
-            self.connection.shutdown(socket.SHUT_RDWR)
+            # Not SSLSocket's own, which would take its session from under the thread that reads.
+            socket.socket.shutdown(self.connection, socket.SHUT_RDWR)
+
+    def _secured(self) -> bool:
+        """Do the handshake if this is a TLS port; False ends the connection."""
+        context = self._receiving_server.tls
+        if context is None:
+            return True
+        try:
+            secured = context.wrap_socket(self.connection, server_side=True, do_handshake_on_connect=False)
+        except OSError:  # the peer is gone already
+            return False
+        self.connection = secured
+        return handshake(secured, self.requestor.address, self.acse_timeout)
+
+    def _set_bounded_socket(self) -> None:
+        server = self._receiving_server
+        bounded = BoundedSocket(
+            self,
+            self.connection,
+            maximum_pdu_bytes=server.limits.maximum_pdu_bytes,
+            pdu_seconds=server.ae.network_timeout,
+        )
+        self.set_socket(bounded)
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether the connection is one of TLS."""
+        return isinstance(self.connection, ssl.SSLSocket)
 
     def _replace_parts(self, server: "ReceivingServer") -> None:
         limits = server.limits
@@ -122,14 +158,6 @@ class ReceivingAssociation(Association):  # type: ignore[misc]  # pynetdicom is 
         # These setters also set the timers of the DUL, which is a new one.
         self.acse_timeout = server.ae.acse_timeout
         self.network_timeout = server.ae.network_timeout
-        self.set_socket(
-            BoundedSocket(
-                self,
-                self.connection,
-                maximum_pdu_bytes=limits.maximum_pdu_bytes,
-                pdu_seconds=server.ae.network_timeout,
-            )
-        )
 
     def _introduce(self, server: "ReceivingServer", peer: AddressInformation) -> None:
         self.acceptor.maximum_length = server.limits.maximum_pdu_bytes
@@ -149,7 +177,7 @@ class ReceivingHandler(RequestHandler):  # type: ignore[misc]  # pynetdicom is u
         """Start the association's threads; the connection is theirs from here on."""
         prepare(self.request)
         assoc = ReceivingAssociation(self.server, self.request, self.remote)
-        self.server.remember(assoc)
+        self.server.live.add(assoc)
         try:
             assoc.start()
         except RuntimeError:  # no more threads
@@ -157,12 +185,11 @@ class ReceivingHandler(RequestHandler):  # type: ignore[misc]  # pynetdicom is u
             raise
 
 
-class ReceivingServer(ThreadedAssociationServer):  # type: ignore[misc]  # pynetdicom is untyped here
-    """The listening socket and its connections."""
+class ReceivingServer(AssociationServer):  # type: ignore[misc]  # pynetdicom is untyped here
+    """The listening socket of one port. It only accepts: all that may wait runs in the association's own threads."""
 
     #: Backlog: with socketserver's 5, a burst of senders waits a second for TCP to try again.
     request_queue_size = 128
-    daemon_threads = True
 
     def __init__(
         self,
@@ -172,14 +199,19 @@ class ReceivingServer(ThreadedAssociationServer):  # type: ignore[misc]  # pynet
         *,
         host: AssociationHost,
         limits: ReceptionLimits,
+        live: LiveAssociations,
         new_temporary: Callable[[], Path],
+        tls: ssl.SSLContext | None = None,
     ) -> None:
-        """Bind and listen; raises OSError. Serving starts with `serve_forever`."""
+        """Bind and listen; raises OSError. Serving starts with `serve_forever`.
+
+        `live` may be shared with the server of another port. `tls` makes this a TLS port.
+        """
         self.host = host
         self.limits = limits
+        self.live = live
         self.new_temporary = new_temporary
-        self._lock = threading.Lock()
-        self._live: set[ReceivingAssociation] = set()
+        self.tls = tls
         super().__init__(ae, address, ae.ae_title, list(contexts), request_handler=ReceivingHandler)
 
     def server_bind(self) -> None:
@@ -189,23 +221,17 @@ class ReceivingServer(ThreadedAssociationServer):  # type: ignore[misc]  # pynet
 
     def verify_request(self, request: object, client_address: object) -> bool:  # noqa: ARG002 - socketserver's hook
         """Close a connection at once when there are too many."""
-        return len(self.live_associations()) < self.limits.maximum_connections
-
-    def remember(self, assoc: ReceivingAssociation) -> None:
-        """Count a connection."""
-        with self._lock:
-            self._live.add(assoc)
+        return len(self.live) < self.limits.maximum_connections
 
     def forget(self, assoc: ReceivingAssociation) -> None:
         """Close a connection and count it no more."""
+        close_notify(assoc.connection)
         self.shutdown_request(assoc.connection)
-        with self._lock:
-            self._live.discard(assoc)
+        self.live.discard(assoc)
 
-    def live_associations(self) -> list[ReceivingAssociation]:
-        """Give the associations whose threads run, established or not."""
-        with self._lock:
-            return list(self._live)
+    def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002 - socketserver's hook
+        """Log what kept a connection from being served (no more threads); socketserver would print a traceback."""
+        _log.error("connection_not_served", reason=repr(sys.exc_info()[0]))
 
     def shutdown(self) -> None:
         """Stop listening; running associations go on."""

@@ -1,26 +1,18 @@
 """The Storage and Verification SCP: what the modalities and the PACS send to."""
 
+import ssl
 import threading
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Self, TypeVar
 
 import structlog
 from pydicom.dataset import Dataset
-from pydicom.uid import (
-    UID,
-    ComputedRadiographyImageStorage,
-    DigitalXRayImageStorageForPresentation,
-    DigitalXRayImageStorageForProcessing,
-    SecondaryCaptureImageStorage,
-)
 from pynetdicom import evt
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.presentation import PresentationContext, build_context
 from pynetdicom.sop_class import Verification
 
-from dicom_gateway.association_policy import AssociationPolicy, AssociationRequest, Rejection
+from dicom_gateway.association_policy import AssociationRequest, Rejection
 from dicom_gateway.associations import (
     AssociationClosed,
     AssociationEnd,
@@ -29,60 +21,22 @@ from dicom_gateway.associations import (
     OpenAssociations,
 )
 from dicom_gateway.instance_store import InstanceStore
+from dicom_gateway.live_associations import LiveAssociations
 from dicom_gateway.receiving_association import ReceivingAssociation, ReceivingServer, ReceptionLimits
 from dicom_gateway.reception import Answer, ReceivedInstance, Reception, StoreRequest
+from dicom_gateway.scp_config import ScpConfig
 from dicom_gateway.status import Status
+from dicom_gateway.tls import own_certificate, server_context
 from dicom_gateway.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from domain.errors import ConfigurationInvalid, CxrTriageError
 
 _log = structlog.get_logger()
 _Told = TypeVar("_Told")
 
-#: What is received. No SR and no multi-frame Secondary Capture: no routing loops, nothing that cannot be scored.
-RECEIVED_SOP_CLASSES: tuple[str, ...] = (
-    ComputedRadiographyImageStorage,
-    DigitalXRayImageStorageForPresentation,
-    DigitalXRayImageStorageForProcessing,
-    SecondaryCaptureImageStorage,
-)
-#: Measured with 10 MB images: 128 and 256 KiB take half the CPU of 1 MiB and a third less than 16 KiB, because
-#: a PDU's copies stay in the cache. "No limit" (0) makes pynetdicom senders build one PDU of the whole image.
-DEFAULT_MAXIMUM_PDU_BYTES = 256 << 10
 #: Connections beyond the associations: probes of load balancers, peers that are being rejected.
 _SPARE_CONNECTIONS = 32
 #: How often the accept thread looks whether it should stop.
 _POLL_SECONDS = 0.1
-#: How long an aborted association may take to go before its socket is closed under it.
-_ABORT_SECONDS = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class ScpConfig:
-    """How to listen. Raises ConfigurationInvalid at once when a value cannot work."""
-
-    host: str
-    #: 0 takes any free port.
-    port: int
-    ae_title: str
-    policy: AssociationPolicy
-    #: In order of preference: the first that a peer proposes is taken.
-    transfer_syntaxes: tuple[str, ...]
-    #: Largest data set; a larger one is refused with C000.
-    maximum_object_bytes: int
-    #: Association request, rejection and release.
-    acse_timeout_seconds: float
-    #: Between two PDUs, and from the first to the last byte of one.
-    network_timeout_seconds: float
-    sop_classes: tuple[str, ...] = RECEIVED_SOP_CLASSES
-    maximum_pdu_bytes: int = DEFAULT_MAXIMUM_PDU_BYTES
-
-    def __post_init__(self) -> None:
-        if not self.transfer_syntaxes or any(UID(uid).is_deflated for uid in self.transfer_syntaxes):
-            raise ConfigurationInvalid("transfer syntaxes: at least one, and not a deflated one")
-        if min(self.maximum_object_bytes, self.maximum_pdu_bytes) <= 0:
-            raise ConfigurationInvalid("maximum object and PDU sizes must be above 0")
-        if min(self.acse_timeout_seconds, self.network_timeout_seconds) <= 0:
-            raise ConfigurationInvalid("time-outs must be above 0")
 
 
 class StorageScp:
@@ -112,18 +66,55 @@ class StorageScp:
         self._on_rejected = on_association_rejected
         self._open = OpenAssociations(config.policy)
         self._contexts = _contexts(config)
-        self._server: ReceivingServer | None = None
+        self._live = LiveAssociations()
+        self._plain: ReceivingServer | None = None
+        self._secure: ReceivingServer | None = None
 
     @property
     def address(self) -> tuple[str, int]:
-        """Host and actual port; raises RuntimeError before `start`."""
-        if self._server is None:
+        """Host and actual port, that of TLS where there is no other; raises RuntimeError before `start`."""
+        address = _address(self._plain or self._secure)
+        if address is None:
             raise RuntimeError("the SCP has not been started")
-        host, port = self._server.server_address[:2]
-        return str(host), int(port)
+        return address
+
+    @property
+    def tls_address(self) -> tuple[str, int] | None:
+        """Host and actual port of TLS; None where it is not used."""
+        return _address(self._secure)
 
     def start(self) -> None:
-        """Bind, listen and serve in threads; raises ConfigurationInvalid when the address cannot be bound."""
+        """Bind, listen and serve in threads.
+
+        Raises ConfigurationInvalid when an address cannot be bound, or a file of TLS cannot be used.
+        """
+        config = self._config
+        context = None
+        if config.tls is not None:
+            own_certificate(config.tls)
+            context = server_context(config.tls)
+        if config.port is not None:
+            self._plain = self._listen(config.port, None)
+        if context is not None:
+            self._secure = self._listen(config.tls_port, context)
+        for server in self._servers():
+            arguments = (_POLL_SECONDS,)
+            threading.Thread(target=server.serve_forever, args=arguments, name="storage-scp", daemon=True).start()
+        _log.info("scp_listening", ae_title=config.ae_title, address=self.address, tls_address=self.tls_address)
+
+    def stop(self, grace_seconds: float = 10.0) -> None:
+        """Listen no more, let open associations finish for `grace_seconds`, then abort them."""
+        servers = self._servers()
+        for server in servers:
+            server.shutdown()
+        if servers:
+            self._live.end(grace_seconds)
+            _log.info("scp_stopped", ae_title=self._config.ae_title)
+
+    def _servers(self) -> list[ReceivingServer]:
+        return [server for server in (self._plain, self._secure) if server is not None]
+
+    def _listen(self, port: int, context: ssl.SSLContext | None) -> ReceivingServer:
         config = self._config
         limits = ReceptionLimits(
             maximum_pdu_bytes=config.maximum_pdu_bytes,
@@ -131,34 +122,20 @@ class StorageScp:
             maximum_connections=config.policy.maximum_associations + _SPARE_CONNECTIONS,
         )
         try:
-            self._server = ReceivingServer(
+            return ReceivingServer(
                 _application_entity(config),
-                (config.host, config.port),
+                (config.host, port),
                 self._contexts,
                 host=self,
                 limits=limits,
+                live=self._live,
                 new_temporary=self._store.new_temporary,
+                tls=context,
             )
         except OSError as error:
-            raise ConfigurationInvalid(f"cannot listen on {config.host}:{config.port}: {error.strerror}") from error
-        threading.Thread(
-            target=self._server.serve_forever, args=(_POLL_SECONDS,), name="storage-scp", daemon=True
-        ).start()
-        _log.info("scp_listening", ae_title=config.ae_title, address=self.address)
-
-    def stop(self, grace_seconds: float = 10.0) -> None:
-        """Listen no more, let open associations finish for `grace_seconds`, then abort them."""
-        if self._server is None:
-            return
-        self._server.shutdown()
-        _join(self._server.live_associations(), grace_seconds)
-        for assoc in self._server.live_associations():
-            if assoc.is_established:
-                assoc.abort(block=False)
-        _join(self._server.live_associations(), _ABORT_SECONDS)
-        for assoc in self._server.live_associations():
-            assoc.cut()
-        _log.info("scp_stopped", ae_title=self._config.ae_title)
+            for server in self._servers():
+                server.server_close()
+            raise ConfigurationInvalid(f"cannot listen on {config.host}:{port}: {error.strerror}") from error
 
     def __enter__(self) -> Self:
         self.start()
@@ -172,14 +149,17 @@ class StorageScp:
         # requestor.ae_title is still empty here: pynetdicom 3 sets it during negotiation.
         primitive = assoc.requestor.primitive
         request = AssociationRequest(
-            primitive.calling_ae_title.strip(), primitive.called_ae_title.strip(), assoc.requestor.address
+            calling_ae_title=primitive.calling_ae_title.strip(),
+            called_ae_title=primitive.called_ae_title.strip(),
+            peer_address=assoc.requestor.address,
+            is_secure=assoc.is_secure,
         )
         decision = self._open.admit(assoc.association_id, request)
         if isinstance(decision, AssociationRejected):
             _log.warning("association_rejected", reason=decision.rejection.words, **_facts(decision))
             _tell(self._on_rejected, decision)
             return decision.rejection
-        assoc.acceptor.supported_contexts = self._contexts_for(request.calling_ae_title)
+        assoc.acceptor.supported_contexts = self._contexts_for(request)
         return None
 
     def established(self, assoc: ReceivingAssociation) -> None:
@@ -216,9 +196,16 @@ class StorageScp:
         self._open.count(assoc.association_id, stored=answer.status is Status.SUCCESS)
         return _status_elements(answer)
 
-    def _contexts_for(self, calling_ae_title: str) -> list[PresentationContext]:
+    def _contexts_for(self, request: AssociationRequest) -> list[PresentationContext]:
         accepts = self._config.policy.accepts_sop_class
-        return [cx for cx in self._contexts if accepts(calling_ae_title, str(cx.abstract_syntax))]
+        return [cx for cx in self._contexts if accepts(request, str(cx.abstract_syntax))]
+
+
+def _address(server: ReceivingServer | None) -> tuple[str, int] | None:
+    if server is None:
+        return None
+    host, port = server.server_address[:2]
+    return str(host), int(port)
 
 
 def _contexts(config: ScpConfig) -> list[PresentationContext]:
@@ -247,12 +234,13 @@ def _status_elements(answer: Answer) -> Dataset:
     return elements
 
 
-def _facts(association: AssociationOpened | AssociationRejected) -> dict[str, str]:
+def _facts(association: AssociationOpened | AssociationRejected) -> dict[str, str | bool]:
     return {
         "association_id": association.association_id,
         "calling_ae_title": association.request.calling_ae_title,
         "called_ae_title": association.request.called_ae_title,
         "peer_address": association.request.peer_address,
+        "tls": association.request.is_secure,
     }
 
 
@@ -263,9 +251,3 @@ def _tell(callback: Callable[[_Told], None] | None, what: _Told) -> None:
         callback(what)
     except CxrTriageError as error:
         _log.warning("association_callback_failed", reason=str(error))
-
-
-def _join(associations: list[ReceivingAssociation], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    for assoc in associations:
-        assoc.join(max(0.0, deadline - time.monotonic()))

@@ -19,14 +19,42 @@ from pynetdicom.dul import DULServiceProvider
 from pynetdicom.fsm import InvalidEventError
 from pynetdicom.transport import AssociationSocket
 
+from dicom_gateway.tls_accept import HANDSHAKE_RECORD, close_notify
+
 _log = structlog.get_logger()
 
 #: Association PDUs are not bound by the negotiated maximum; 128 contexts fit in this.
 _LEAST_PDU_LIMIT = 1 << 20
+#: PS3.8 section 9.3.1: type, reserved, length.
+_HEADER_BYTES = 6
 
 
 class ProtocolViolation(Exception):
     """The peer broke PS3.7 or PS3.8 in a way that ends the association."""
+
+
+def pdu_limit(maximum_pdu_bytes: int) -> int:
+    """Give the length from which on a PDU is not read, for the maximum that was offered to the peer."""
+    return max(2 * maximum_pdu_bytes, _LEAST_PDU_LIMIT)
+
+
+def receive(connection: socket.socket, number: int, seconds: float) -> bytearray:
+    """Read `number` bytes, or fewer when the peer closes first; `seconds` from the call to the last of them.
+
+    Raises TimeoutError and other OSError. A single read is bound by the time-out of the socket itself.
+    """
+    buffer = bytearray(number)
+    deadline = time.monotonic() + seconds
+    read = 0
+    with memoryview(buffer) as view:
+        while read < number:
+            count = connection.recv_into(view[read:])
+            if not count:
+                break
+            read += count
+            if read < number and time.monotonic() > deadline:
+                raise TimeoutError("the PDU did not arrive in time")
+    return buffer if read == number else buffer[:read]
 
 
 class BoundedSocket(AssociationSocket):  # type: ignore[misc]  # pynetdicom is untyped here
@@ -41,7 +69,7 @@ class BoundedSocket(AssociationSocket):  # type: ignore[misc]  # pynetdicom is u
         that takes longer than `pdu_seconds` from its first byte to its last.
         """
         connection.settimeout(pdu_seconds)
-        self._pdu_limit = max(2 * maximum_pdu_bytes, _LEAST_PDU_LIMIT)
+        self._pdu_limit = pdu_limit(maximum_pdu_bytes)
         self._pdu_seconds = pdu_seconds
         super().__init__(assoc, client_socket=connection)
 
@@ -51,22 +79,24 @@ class BoundedSocket(AssociationSocket):  # type: ignore[misc]  # pynetdicom is u
         Raises ProtocolViolation (pynetdicom then sends A-ABORT), TimeoutError and other OSError.
         """
         if nr_bytes > self._pdu_limit:
-            raise ProtocolViolation(f"PDU of {nr_bytes} bytes")
+            raise self._violation(f"PDU of {nr_bytes} bytes")
         connection = self.socket
         if connection is None:
             return bytearray()
-        buffer = bytearray(nr_bytes)
-        deadline = time.monotonic() + self._pdu_seconds
-        read = 0
-        with memoryview(buffer) as view:
-            while read < nr_bytes:
-                count = connection.recv_into(view[read:])
-                if not count:
-                    break
-                read += count
-                if read < nr_bytes and time.monotonic() > deadline:
-                    raise TimeoutError("the PDU did not arrive in time")
-        return buffer if read == nr_bytes else buffer[:read]
+        data = receive(connection, nr_bytes, self._pdu_seconds)
+        if nr_bytes == _HEADER_BYTES and data[:1] == bytes([HANDSHAKE_RECORD]):
+            raise self._violation("TLS on the port without it: the sender must call the TLS port, or not use TLS")
+        return data
+
+    def close(self) -> None:
+        """Close the connection, with TLS's goodbye where it is one of TLS."""
+        if self.socket is not None:
+            close_notify(self.socket)
+        super().close()
+
+    def _violation(self, words: str) -> ProtocolViolation:
+        _log.warning("pdu_refused", peer_address=self.assoc.requestor.address, reason=words)
+        return ProtocolViolation(words)
 
 
 class GuardedDul(DULServiceProvider):  # type: ignore[misc]  # pynetdicom is untyped here

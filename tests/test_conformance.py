@@ -5,9 +5,10 @@ import pytest
 
 from config.load import load_settings
 from dicom_gateway.capture import SECONDARY_CAPTURE
+from dicom_gateway.received_sop_classes import NAMED_SENDERS_ONLY, RECEIVED_SOP_CLASSES
 from dicom_gateway.report import BASIC_TEXT_SR, REPORT_SOP_CLASSES
+from dicom_gateway.scp_config import DEFAULT_MAXIMUM_PDU_BYTES
 from dicom_gateway.status import Status, StatusFamily, classify
-from dicom_gateway.storage_scp import DEFAULT_MAXIMUM_PDU_BYTES, RECEIVED_SOP_CLASSES
 from dicom_gateway.transfer_syntaxes import RECEIVED_TRANSFER_SYNTAXES
 from dicom_gateway.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 
@@ -25,7 +26,7 @@ def rows(section: str) -> list[list[str]]:
 def test_the_sop_classes_are_those_of_the_code() -> None:
     """What the statement says is received and sent is what the listener accepts and the report is."""
     stated = [(uid, role) for _, uid, roles in rows("1 Overview")[1:] for role in roles.split(", ")]
-    received = {(str(uid), "SCP") for uid in (_VERIFICATION, *RECEIVED_SOP_CLASSES)}
+    received = {(str(uid), "SCP") for uid in (_VERIFICATION, *RECEIVED_SOP_CLASSES, *NAMED_SENDERS_ONLY)}
     sent = {(uid, "SCU") for uid in (_VERIFICATION, *REPORT_SOP_CLASSES, BASIC_TEXT_SR, SECONDARY_CAPTURE)}
     assert sorted(stated) == sorted(received | sent)
 

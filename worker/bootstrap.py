@@ -10,7 +10,7 @@ from db.session import Engine, make_engine
 from dicom_gateway.association_policy import AssociationPolicy
 from dicom_gateway.association_scu import Destination
 from dicom_gateway.instance_store import InstanceStore
-from dicom_gateway.storage_scp import ScpConfig
+from dicom_gateway.scp_config import ScpConfig
 from dicom_gateway.transfer_syntaxes import RECEIVED_TRANSFER_SYNTAXES
 from worker.intake import Intake
 from worker.queue import Doorbell, make_celery

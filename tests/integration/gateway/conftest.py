@@ -12,7 +12,8 @@ from dicom_gateway.association_scu import Destination
 from dicom_gateway.associations import AssociationClosed, AssociationOpened, AssociationRejected
 from dicom_gateway.instance_store import InstanceStore
 from dicom_gateway.reception import ReceivedInstance
-from dicom_gateway.storage_scp import ScpConfig, StorageScp
+from dicom_gateway.scp_config import ScpConfig
+from dicom_gateway.storage_scp import StorageScp
 
 WAIT_SECONDS = 20.0
 TRANSFER_SYNTAXES = (ExplicitVRLittleEndian, ImplicitVRLittleEndian, ExplicitVRBigEndian, RLELossless)
@@ -40,7 +41,8 @@ class Station:
             "acse_timeout_seconds": 5.0,
             "network_timeout_seconds": 5.0,
         }
-        scp_config = ScpConfig("127.0.0.1", 0, "CXR", policy, **(values | config))  # type: ignore[arg-type]
+        values |= {"host": "127.0.0.1", "port": 0, "ae_title": "CXR", "policy": policy} | config
+        scp_config = ScpConfig(**values)  # type: ignore[arg-type]
         self.scp = StorageScp(
             scp_config,
             self.store,

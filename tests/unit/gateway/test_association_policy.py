@@ -5,8 +5,11 @@ from dicom_gateway.association_policy import (
     CALLING_AE_TITLE_NOT_RECOGNISED,
     LOCAL_LIMIT_EXCEEDED,
     PEER_ADDRESS_NOT_ACCEPTED,
+    PEER_LIMIT_EXCEEDED,
+    TLS_REQUIRED,
     AssociationPolicy,
     AssociationRequest,
+    PeerProfile,
     Rejection,
     parse_networks,
 )
@@ -69,14 +72,81 @@ def test_secondary_capture_only_from_those_named() -> None:
     open_to_all = AssociationPolicy(maximum_associations=1)
     named = AssociationPolicy(maximum_associations=1, sc_senders=("SCANNER",))
     nobody = AssociationPolicy(maximum_associations=1, sc_senders=())
-    assert open_to_all.accepts_sop_class("ANY", SECONDARY_CAPTURE)
-    assert named.accepts_sop_class("SCANNER ", SECONDARY_CAPTURE)
-    assert not named.accepts_sop_class("OTHER", SECONDARY_CAPTURE)
-    assert named.accepts_sop_class("OTHER", CR)
-    assert not nobody.accepts_sop_class("SCANNER", SECONDARY_CAPTURE)
+    scanner, other = (AssociationRequest(title, "CXR", "192.0.2.1") for title in ("SCANNER ", "OTHER"))
+    assert open_to_all.accepts_sop_class(other, SECONDARY_CAPTURE)
+    assert named.accepts_sop_class(scanner, SECONDARY_CAPTURE)
+    assert not named.accepts_sop_class(other, SECONDARY_CAPTURE)
+    assert named.accepts_sop_class(other, CR)
+    assert not nobody.accepts_sop_class(scanner, SECONDARY_CAPTURE)
 
 
 def test_a_wrong_network_is_a_configuration_error() -> None:
     """What is neither an address nor a network is told at once."""
     with pytest.raises(ConfigurationInvalid, match="network"):
         parse_networks(["10.0.0.0/8", "ten"])
+
+
+CT = "1.2.840.10008.5.1.4.1.1.2"
+VERIFICATION = "1.2.840.10008.1.1"
+MULTI_FRAME = "1.2.840.10008.5.1.4.1.1.7.2"
+PROFILED = AssociationPolicy(
+    maximum_associations=3,
+    calling_ae_titles=("LISTED",),
+    networks=parse_networks(["192.0.2.0/24"]),
+    sc_senders=("LISTED",),
+    peers=(
+        PeerProfile("room-1", "ROOM", parse_networks(["198.51.100.1"]), maximum_associations=1, requires_tls=True),
+        PeerProfile("room-2", "ROOM", parse_networks(["198.51.100.2"])),
+        PeerProfile("digitiser", "DIGI", sop_classes=frozenset({SECONDARY_CAPTURE, MULTI_FRAME})),
+        PeerProfile("monitor", "MONITOR", echo_only=True),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("request_", "of_peer", "rejection"),
+    [
+        (AssociationRequest("ROOM", "CXR", "198.51.100.1", is_secure=True), 0, None),
+        (AssociationRequest("ROOM", "CXR", "198.51.100.1"), 0, TLS_REQUIRED),
+        (AssociationRequest("ROOM", "CXR", "198.51.100.1", is_secure=True), 1, PEER_LIMIT_EXCEEDED),
+        (AssociationRequest("ROOM", "CXR", "198.51.100.2"), 2, None),
+        (AssociationRequest("ROOM", "CXR", "198.51.100.3"), 0, PEER_ADDRESS_NOT_ACCEPTED),
+        (AssociationRequest("DIGI", "CXR", "192.0.2.1"), 0, None),
+        (AssociationRequest("DIGI", "CXR", "198.51.100.1"), 0, PEER_ADDRESS_NOT_ACCEPTED),
+        (AssociationRequest("LISTED", "CXR", "192.0.2.1"), 0, None),
+        (AssociationRequest("OTHER", "CXR", "192.0.2.1"), 0, CALLING_AE_TITLE_NOT_RECOGNISED),
+    ],
+)
+def test_a_profile_goes_before_the_rules_for_all(
+    request_: AssociationRequest, of_peer: int, rejection: Rejection | None
+) -> None:
+    """Title and address choose the profile; without addresses of its own it has those of all; others have the rules."""
+    assert PROFILED.reject(request_, of_peer, of_peer) is rejection
+
+
+def test_the_limit_of_all_holds_for_named_peers_too() -> None:
+    """A profile reserves no place."""
+    assert PROFILED.reject(AssociationRequest("DIGI", "CXR", "192.0.2.1"), 3, 0) is LOCAL_LIMIT_EXCEEDED
+
+
+def test_unnamed_peers_can_be_shut_out() -> None:
+    """Then a profile is the only way in."""
+    policy = AssociationPolicy(5, peers=(PeerProfile("room", "ROOM"),), accepts_unnamed_peers=False)
+    assert policy.reject(AssociationRequest("ROOM", "CXR", "192.0.2.1"), 0) is None
+    assert policy.reject(AssociationRequest("ANY", "CXR", "192.0.2.1"), 0) is CALLING_AE_TITLE_NOT_RECOGNISED
+
+
+@pytest.mark.parametrize(
+    ("title", "address", "accepted"),
+    [
+        ("DIGI", "192.0.2.1", {VERIFICATION, SECONDARY_CAPTURE, MULTI_FRAME, CT}),
+        ("MONITOR", "192.0.2.1", {VERIFICATION}),
+        ("ROOM", "198.51.100.2", {VERIFICATION, CR, CT}),
+        ("LISTED", "192.0.2.1", {VERIFICATION, CR, SECONDARY_CAPTURE, CT}),
+    ],
+)
+def test_each_peer_may_send_what_its_profile_says(title: str, address: str, accepted: set[str]) -> None:
+    """A list of image classes says nothing of other services; multi-frame SC needs a name; an echo is an echo."""
+    request = AssociationRequest(title, "CXR", address)
+    asked = {VERIFICATION, CR, SECONDARY_CAPTURE, MULTI_FRAME, CT}
+    assert {uid for uid in asked if PROFILED.accepts_sop_class(request, uid)} == accepted

@@ -21,10 +21,12 @@ from admin.options import (
 )
 from admin.output import print_json, print_table
 from admin.report_check import MEND_REPORTS, what_it_gets
+from admin.tls_check import MEND_TLS, tls_uses, what_it_shows
 from config.settings import Settings
 from db import schema
 from dicom_gateway.verification import echo
 from domain.errors import CxrTriageError
+from worker.bootstrap import scp_config
 from worker.bootstrap_work import WorkCollaborators
 from worker.listening import published_address
 from worker.model_versions import ModelVersions
@@ -53,7 +55,7 @@ def doctor(
     pacs: PacsOption = None,
     json_output: JsonOption = False,
 ) -> None:
-    """Check settings, disk, database, broker, model and each PACS; exit status 1 if something needs mending."""
+    """Check settings, disk, database, broker, model, certificates and each PACS; exit status 1 if one needs mending."""
     settings = settings_from(config, data_dir, dicom_port, ae_title, pacs)
     os.umask(PRIVATE)
     collaborators = WorkCollaborators(settings)
@@ -66,6 +68,7 @@ def doctor(
         _tried("model", lambda: _model(collaborators), "check model.version and model.weights_dir"),
         _tried("listener", lambda: _listener(settings), "choose another listener.port, or stop what holds it"),
     ]
+    checks += [_tried(part, lambda t=tls: what_it_shows(t), MEND_TLS) for part, tls in tls_uses(settings).items()]  # type: ignore[misc]
     checks += _destinations(collaborators)
     _print(checks, json_output=json_output)
     raise typer.Exit(0 if all(check.ok for check in checks) else 1)
@@ -120,10 +123,13 @@ def _model(collaborators: WorkCollaborators) -> str:
 
 def _listener(settings: Settings) -> str:
     if running := published_address(settings):
-        return f"running on port {running['port']}"
-    listener = settings.listener
-    with socket.create_server((listener.host, listener.port)) as free:
-        return f"port {free.getsockname()[1]} is free"
+        return f"running on port {running['port']}, TLS on {running['tls_port'] if running['tls_port'] else 'none'}"
+    config, ports = scp_config(settings), []
+    for port in (config.port, config.tls_port if config.tls else None):
+        if port is not None:
+            with socket.create_server((config.host, port)) as free:
+                ports.append(str(free.getsockname()[1]))
+    return f"port {' and '.join(ports)} is free"
 
 
 def _destinations(collaborators: WorkCollaborators) -> list[Check]:

@@ -12,6 +12,14 @@ from rich.progress import Progress
 from admin.files import expand, is_picture
 from admin.options import JsonOption, ae_title_of, parse_peer
 from admin.output import console, print_json
+from admin.tls_options import (
+    TlsCaOption,
+    TlsCertificateOption,
+    TlsKeyOption,
+    TlsNoNameCheckOption,
+    TlsOption,
+    calling_tls,
+)
 from dicom_gateway.association_scu import Destination
 from dicom_gateway.storage_scu import send_files
 from dicom_gateway.wrap import wrap_picture
@@ -33,13 +41,19 @@ def send(
     files: Annotated[list[Path], typer.Argument(help="DICOM, JPEG or PNG files; a folder means all in it.")],
     to: Annotated[str, typer.Option("--to", metavar="AET@HOST:PORT", help="Where to send.")],
     calling: Annotated[str, typer.Option("--calling", help="Calling AE title.")] = "CXR_SEND",
+    tls: TlsOption = False,
+    tls_ca: TlsCaOption = None,
+    tls_cert: TlsCertificateOption = None,
+    tls_key: TlsKeyOption = None,
+    tls_no_name_check: TlsNoNameCheckOption = False,
     json_output: JsonOption = False,
 ) -> None:
     """Send files by C-STORE; DICOM files go as they are encoded, pictures as new DX studies.
 
     Exit status 1 if any file was not stored.
     """
-    peer = Destination(name=to, calling_ae_title=ae_title_of("--calling", calling), **parse_peer(to))
+    secured = calling_tls(tls, tls_ca, tls_cert, tls_key, tls_no_name_check)
+    peer = Destination(name=to, calling_ae_title=ae_title_of("--calling", calling), tls=secured, **parse_peer(to))
     chosen = list(expand(files))
     if not chosen:
         raise Rejected(f"no files to send in {', '.join(map(str, files))}")

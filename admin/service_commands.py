@@ -19,6 +19,7 @@ from admin.supervisor import run_service
 from config.settings import Settings
 from db import schema
 from worker.bootstrap import Collaborators
+from worker.gateway_values import require_tls_files
 from worker.listening import run_listener
 from worker.queue import ANALYSE_QUEUE, DELIVER_QUEUE
 
@@ -100,6 +101,7 @@ def work(
     _begin(settings, f"work-{queue.value}")
     collaborators = WorkCollaborators(settings)
     schema.require_newest(collaborators.engine)
+    require_tls_files(settings)  # like a bad model: not a fault of each report
     if queue is not WorkQueue.DELIVER:
         collaborators.versions.current()  # a bad model stops the start, not each study
     collaborators.engine.dispose()

@@ -15,10 +15,20 @@ from admin.files import expand
 from admin.options import ae_title_of, parse_peer
 from admin.output import console
 from admin.service_commands import stop_on_signal
+from admin.tls_options import (
+    TlsCaOption,
+    TlsCertificateOption,
+    TlsKeyOption,
+    TlsNoNameCheckOption,
+    TlsOption,
+    called_tls,
+    calling_tls,
+)
 from dicom_gateway.association_scu import Destination
 from dicom_gateway.auto_routing import AutoRouter
 from dicom_gateway.pacs_sop_classes import ALL_SOP_CLASSES, SOP_CLASS_NAMES
 from dicom_gateway.simulated_pacs import Faults, SimulatedPacs, StoreAttempt
+from dicom_gateway.tls import ClientTls
 from domain.errors import ConfigurationInvalid
 
 _POLL_SECONDS = 0.2
@@ -53,8 +63,13 @@ def simulate_pacs(
     count: Annotated[
         int | None, typer.Option(help="Only the first so many stores meet the fault.", min=1, show_default=False)
     ] = None,
+    tls: TlsOption = False,
+    tls_ca: TlsCaOption = None,
+    tls_cert: TlsCertificateOption = None,
+    tls_key: TlsKeyOption = None,
+    tls_no_name_check: TlsNoNameCheckOption = False,
 ) -> None:
-    """Be a PACS: receive reports, send studies, and misbehave as asked, until Ctrl-C."""
+    """Be a PACS: receive reports, send studies, and misbehave as asked, until Ctrl-C. TLS is for both ways."""
     faults = Faults(
         refuse_association=refuse_association,
         refuse_status=_status(refuse_status),
@@ -66,18 +81,26 @@ def simulate_pacs(
     )
     ae_title_of("--ae-title", ae_title)
     to_send = _to_send(send, to)
+    secured = calling_tls(tls, tls_ca, tls_cert, tls_key, tls_no_name_check)
     sop_classes = [SOP_CLASS_NAMES[name.value] for name in accept] if accept else ALL_SOP_CLASSES
     with ExitStack() as stack:
         stop = stack.enter_context(stop_on_signal())
-        on_kept = stack.enter_context(AutoRouter(_peer(route_to, ae_title))).route if route_to else None
+        on_kept = stack.enter_context(AutoRouter(_peer(route_to, ae_title, secured))).route if route_to else None
         pacs = SimulatedPacs(
-            ae_title, host, port, folder=_folder(keep), faults=faults, sop_classes=sop_classes, on_kept=on_kept
+            ae_title,
+            host,
+            port,
+            folder=_folder(keep),
+            faults=faults,
+            sop_classes=sop_classes,
+            on_kept=on_kept,
+            tls=called_tls(secured),
         )
         _start(pacs)
         stack.callback(pacs.stop)
         console.print(f"{ae_title}@{host}:{pacs.address[1]} receives; Ctrl-C ends it", highlight=False)
         if to_send and to is not None:
-            _send(pacs, to_send, to)
+            _send(pacs, to_send, _peer(to, ae_title, secured))
         _tell(pacs, stop)
 
 
@@ -133,13 +156,13 @@ def _status(text: str | None) -> int | None:
         raise ConfigurationInvalid(f"--refuse-status {text!r} is no hexadecimal DIMSE status, e.g. A700") from None
 
 
-def _peer(text: str, calling_ae_title: str) -> Destination:
-    return Destination(name=text, calling_ae_title=calling_ae_title, **parse_peer(text))
+def _peer(text: str, calling_ae_title: str, tls: ClientTls | None) -> Destination:
+    return Destination(name=text, calling_ae_title=calling_ae_title, tls=tls, **parse_peer(text))
 
 
-def _send(pacs: SimulatedPacs, files: list[Path], to: str) -> None:
+def _send(pacs: SimulatedPacs, files: list[Path], to: Destination) -> None:
     started = time.monotonic()
-    outcomes = pacs.send_studies(_peer(to, pacs.ae_title), files)
+    outcomes = pacs.send_studies(to, files)
     stored = sum(outcome.is_stored for outcome in outcomes)
     console.print(f"sent {stored} of {len(outcomes)} in {time.monotonic() - started:.1f} s")
     for outcome in outcomes:

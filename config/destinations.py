@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from config.section import AeTitle, Host, PeerPort, Seconds, Section
+from config.section import AeTitle, Host, PduBytes, PeerPort, Seconds, Section
+from config.tls import DestinationTlsSettings
 
 
 class DestinationSettings(Section):
@@ -16,5 +17,9 @@ class DestinationSettings(Section):
     port: PeerPort
     connect_timeout_seconds: Seconds = 10.0
     response_timeout_seconds: Seconds = 60.0
+    association_timeout_seconds: Seconds = 30.0
+    network_timeout_seconds: Seconds = 60.0
+    maximum_pdu_bytes: PduBytes = 262144
+    tls: DestinationTlsSettings | None = None
     report_format: Literal["measurement_report", "basic_text"] = "measurement_report"
     heat_map: bool = False

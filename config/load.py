@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, TomlConfigSettingsSource
 
 from config.destinations import DestinationSettings
+from config.peers import PeerSettings
 from config.settings import DELIMITER, PREFIX, Settings
 from domain.errors import ConfigurationInvalid
 from domain.failpoints import FAILPOINTS_VARIABLE
@@ -69,13 +70,21 @@ def forget_variables() -> None:
 
 
 def known_keys() -> Iterator[str]:
-    """Every key as section.key; destinations as destinations."""
-    for section, field in Settings.model_fields.items():
-        annotation = field.annotation
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            yield from (f"{section}.{key}" for key in annotation.model_fields)
-        else:
-            yield section
+    """Every key as section.key, or section.table.key; the tables that users name as destinations and peers."""
+    yield from (key for key, annotation in _annotations(Settings) if _as_table(annotation) is None)
+
+
+def _annotations(model: type[BaseModel], stem: str = "") -> Iterator[tuple[str, Any]]:
+    """Give every key, section and table below `model`, with its type."""
+    for name, field in model.model_fields.items():
+        yield f"{stem}{name}", field.annotation
+        if table := _as_table(field.annotation):
+            yield from _annotations(table, f"{stem}{name}.")
+
+
+def _as_table(annotation: Any) -> type[BaseModel] | None:  # noqa: ANN401 - any annotation
+    is_table = isinstance(annotation, type) and issubclass(annotation, BaseModel)
+    return annotation if is_table else None
 
 
 def variable_of(key: str) -> str:
@@ -85,19 +94,23 @@ def variable_of(key: str) -> str:
 
 def _check_variables() -> None:
     """Stop on a CXR_* variable that sets nothing (a typo must not pass for a setting), or whose JSON is broken."""
-    keys = {variable_of(key): key for key in known_keys()}
-    sections = {variable_of(section): section for section in Settings.model_fields}
+    kinds = {variable_of(key): _json_kind(annotation) for key, annotation in _annotations(Settings)}
     for name, value in os.environ.items():
         # pydantic-settings takes variables in either case.
         if not name.upper().startswith(PREFIX) or name in {CONFIG_VARIABLE, FAILPOINTS_VARIABLE}:
             continue
-        key = (keys | sections).get(name.upper())
-        if key is None:
-            raise ConfigurationInvalid(f"environment variable {name} sets nothing{_closest(name.upper(), set(keys))}")
-        if key in sections.values():
-            _check_json(name, value, list if key == "destinations" else dict)
-        elif get_origin(_annotation(key)) is tuple:
-            _check_json(name, value, list)
+        if name.upper() not in kinds:
+            near = _closest(name.upper(), {variable_of(key) for key in known_keys()})
+            raise ConfigurationInvalid(f"environment variable {name} sets nothing{near}")
+        if kind := kinds[name.upper()]:
+            _check_json(name, value, kind)
+
+
+def _json_kind(annotation: Any) -> type | None:  # noqa: ANN401 - any annotation
+    """Give what a variable of this type holds in JSON: a list or an object; None where it is plain text."""
+    if get_origin(annotation) is tuple:
+        return list
+    return dict if _as_table(annotation) or get_origin(annotation) is dict else None
 
 
 def _check_json(name: str, value: str, kind: type) -> None:
@@ -110,16 +123,6 @@ def _check_json(name: str, value: str, kind: type) -> None:
         raise ConfigurationInvalid(f"environment variable {name} must hold {wanted} in JSON, e.g. {example}")
 
 
-def _annotation(key: str) -> Any:  # noqa: ANN401 - any type that a key may have
-    """Give the type of section.key; None for what is none."""
-    section, _, name = key.partition(".")
-    field = Settings.model_fields.get(section)
-    annotation = field.annotation if field else None
-    if not (isinstance(annotation, type) and issubclass(annotation, BaseModel) and name in annotation.model_fields):
-        return None
-    return annotation.model_fields[name].annotation
-
-
 def _closest(word: str, known: set[str]) -> str:
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
     return f"; did you mean {near[0]}?" if near else ""
@@ -130,7 +133,7 @@ def _explain(error: ValidationError) -> Iterator[str]:
     for problem in error.errors(include_url=False, include_input=False):
         key = ".".join(str(part) for part in problem["loc"])
         if problem["type"] == "extra_forbidden":
-            yield f"{key}: no such setting{_closest(key, known | _destination_keys(key))}"
+            yield f"{key}: no such setting{_closest(key, known | _named_table_keys(key))}"
         else:
             yield f"{key or 'settings'}: {words_of(problem)}{_allowed(key)}"
 
@@ -140,19 +143,21 @@ def words_of(problem: ErrorDetails) -> str:
     return problem["msg"].removeprefix("Value error, ")
 
 
-def _destination_keys(key: str) -> set[str]:
+def _named_table_keys(key: str) -> set[str]:
+    """Give the keys that would be right beside a wrong one of destinations.0 or peers.room."""
     stem = key.rpartition(".")[0]
-    return {f"{stem}.{name}" for name in DestinationSettings.model_fields} if key.startswith("destinations.") else set()
+    tables: dict[str, type[BaseModel]] = {"destinations": DestinationSettings, "peers": PeerSettings}
+    table = tables.get(key.partition(".")[0])
+    return {f"{stem}.{name}" for name in table.model_fields} if table else set()
 
 
 def _allowed(key: str) -> str:
     """Say which variable sets a key, where it is documented, and its choices if it has any."""
-    section, name = (*key.split("."), "")[:2]
-    if section == "destinations":
-        return f"; variable {variable_of(section)}, documented in config/default.toml"
-    annotation = _annotation(f"{section}.{name}")
-    if annotation is None:
+    annotations = dict(_annotations(Settings))
+    while key and key not in annotations:  # an item of a list, a key of a table that users name
+        key = key.rpartition(".")[0]
+    if not key or _as_table(annotations[key]):
         return ""
-    choices = get_args(annotation)
+    choices = get_args(annotations[key])
     listed = f" (one of {', '.join(map(str, choices))})" if choices and all(isinstance(c, str) for c in choices) else ""
-    return f"{listed}; variable {variable_of(f'{section}.{name}')}, documented in config/default.toml"
+    return f"{listed}; variable {variable_of(key)}, documented in config/default.toml"

@@ -46,6 +46,12 @@ Host = Annotated[str, AfterValidator(_is_host)]
 #: TCP port of a peer.
 PeerPort = Annotated[int, Field(ge=1, le=65535)]
 
+#: TCP port; 0 takes any free one.
+ListenPort = Annotated[int, Field(ge=0, le=65535)]
+
+#: Longest PDU. Every AE should take 4 KiB; more than 1 MiB only costs copies.
+PduBytes = Annotated[int, Field(ge=4096, le=1 << 20)]
+
 
 class Section(BaseModel):
     """One table of the settings file: every key known, every value fixed."""

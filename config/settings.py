@@ -1,20 +1,19 @@
 """The settings and their types. Defaults live in default.toml, so that what is documented is what runs."""
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import Field, IPvAnyNetwork, PositiveInt, SecretStr, field_validator, model_validator
+from pydantic import IPvAnyNetwork, PositiveInt, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from config.destinations import DestinationSettings
-from config.section import AeTitle, Host, Processes, Seconds, Section, WholeSeconds
+from config.peers import PeerName, PeerSettings, contradictions
+from config.section import AeTitle, Host, ListenPort, PduBytes, Processes, Seconds, Section, WholeSeconds
+from config.tls import ListenerTlsSettings
 
 #: CXR_SECTION__KEY is the environment twin of section.key.
 PREFIX = "CXR_"
 DELIMITER = "__"
-
-#: TCP port; 0 takes any free one.
-ListenPort = Annotated[int, Field(ge=0, le=65535)]
 
 
 class ServiceSettings(Section):
@@ -44,12 +43,15 @@ class ListenerSettings(Section):
     ae_title: AeTitle
     accepted_called_ae_titles: tuple[AeTitle, ...]
     accepted_calling_ae_titles: tuple[AeTitle, ...]
+    accept_unnamed_peers: bool
     accepted_addresses: tuple[IPvAnyNetwork, ...]
     secondary_capture_ae_titles: tuple[AeTitle, ...]
     maximum_associations: PositiveInt
     acse_timeout_seconds: Seconds
     network_timeout_seconds: Seconds
     maximum_object_megabytes: PositiveInt
+    maximum_pdu_bytes: PduBytes
+    tls: ListenerTlsSettings
 
 
 class ReadinessSettings(Section):
@@ -135,6 +137,7 @@ class Settings(BaseSettings):
     model: ModelSettings
     delivery: DeliverySettings
     destinations: tuple[DestinationSettings, ...] = ()
+    peers: dict[PeerName, PeerSettings] = {}
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
@@ -146,6 +149,19 @@ class Settings(BaseSettings):
         if len(names) != len(set(names)):
             message = "destinations: each needs a name of its own"
             raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _check_peers(self) -> Self:
+        problems = list(contradictions(self.peers))
+        if not self.listener.tls.is_on:
+            problems += [
+                f"peers.{name}.require_tls needs [listener.tls]"
+                for name, peer in self.peers.items()
+                if peer.require_tls
+            ]
+        if problems:
+            raise ValueError("; ".join(problems))
         return self
 
     @property

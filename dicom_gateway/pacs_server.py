@@ -1,5 +1,7 @@
 """The listening socket of the simulated PACS: it can hold a port before it listens, and lets go of it cleanly."""
 
+import socket
+import ssl
 import threading
 import time
 from collections.abc import Sequence
@@ -30,8 +32,10 @@ class PacsServer(ThreadedAssociationServer):  # type: ignore[misc]  # pynetdicom
         address: tuple[str, int],
         contexts: Sequence[PresentationContext],
         handlers: Sequence[evt.EventHandlerType],
+        tls: ssl.SSLContext | None = None,
     ) -> None:
-        """Take the port; raises OSError."""
+        """Take the port; raises OSError. With `tls` it is a TLS port."""
+        self._tls = tls
         ae = ApplicationEntity(ae_title)
         ae.maximum_pdu_size = _MAXIMUM_PDU_BYTES
         ae.maximum_associations = _MAXIMUM_ASSOCIATIONS
@@ -43,6 +47,13 @@ class PacsServer(ThreadedAssociationServer):  # type: ignore[misc]  # pynetdicom
 
     def server_activate(self) -> None:
         """Do not listen yet: socketserver calls this from its constructor."""
+
+    def get_request(self) -> tuple[socket.socket, tuple[str, int]]:
+        """Accept; the handshake of TLS comes with the first read, in the association's thread."""
+        connection, address = self.socket.accept()
+        if self._tls is not None:
+            connection = self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+        return connection, address
 
     def listen(self) -> None:
         """Listen and serve in a thread; does nothing after `shutdown`."""

@@ -30,6 +30,7 @@ from dicom_gateway.pacs_server import PacsServer
 from dicom_gateway.pacs_sop_classes import ALL_SOP_CLASSES, DEFAULT_TRANSFER_SYNTAXES, REPORT_SOP_CLASSES
 from dicom_gateway.status import Status
 from dicom_gateway.storage_scu import FileOutcome, send_files
+from dicom_gateway.tls import ServerTls, server_context
 from dicom_gateway.uids import is_valid_uid
 
 __all__ = ["DEFAULT_TRANSFER_SYNTAXES", "Faults", "SimulatedPacs", "StoreAttempt"]
@@ -71,6 +72,7 @@ class SimulatedPacs:
         sop_classes: Sequence[str] = ALL_SOP_CLASSES,
         transfer_syntaxes: Sequence[str] = DEFAULT_TRANSFER_SYNTAXES,
         on_kept: Callable[[bytes], None] | None = None,
+        tls: ServerTls | None = None,
     ) -> None:
         """Prepare to listen; port 0 takes any free one. What arrives is also written below `folder`, if given.
 
@@ -80,6 +82,7 @@ class SimulatedPacs:
         self._address = (host, port)
         self._folder = folder
         self._on_kept = on_kept
+        self._tls = None if tls is None else server_context(tls)
         self._contexts = [build_context(Verification)]
         self._contexts += [build_context(uid, list(transfer_syntaxes)) for uid in sop_classes]
         self._changed = threading.Condition()
@@ -166,7 +169,7 @@ class SimulatedPacs:
             (evt.EVT_C_STORE, self._on_store),
         ]
         self._stopping.clear()
-        self._server = PacsServer(self.ae_title, self._address, self._contexts, handlers)
+        self._server = PacsServer(self.ae_title, self._address, self._contexts, handlers, self._tls)
         self._address = (self._address[0], int(self._server.server_address[1]))
         if (seconds := self._faults.now.away_seconds) > 0:
             away = (self._server, seconds)

@@ -63,6 +63,7 @@ def server_context(tls: ServerTls) -> ssl.SSLContext:
         _believe(context, tls.authorities)
         context.verify_mode = ssl.CERT_REQUIRED if tls.requires_client_certificate else ssl.CERT_OPTIONAL
     # No session is taken up again, so no ticket has to travel before the first PDU.
+    context.options |= ssl.OP_NO_TICKET
     context.num_tickets = 0
     return context
 

@@ -3,12 +3,16 @@ from pathlib import Path
 
 import pytest
 
+from config.destinations import DestinationSettings
 from config.load import load_settings
+from dicom_gateway import association_policy
+from dicom_gateway.association_policy import Rejection
 from dicom_gateway.capture import SECONDARY_CAPTURE
 from dicom_gateway.received_sop_classes import NAMED_SENDERS_ONLY, RECEIVED_SOP_CLASSES
 from dicom_gateway.report import BASIC_TEXT_SR, REPORT_SOP_CLASSES
 from dicom_gateway.scp_config import DEFAULT_MAXIMUM_PDU_BYTES
 from dicom_gateway.status import Status, StatusFamily, classify
+from dicom_gateway.tls import CIPHER_SUITES, MINIMUM_VERSION
 from dicom_gateway.transfer_syntaxes import RECEIVED_TRANSFER_SYNTAXES
 from dicom_gateway.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 
@@ -58,8 +62,32 @@ def test_the_implementation_is_named_as_it_names_itself() -> None:
     assert stated["maximum PDU size offered"].startswith(f"{DEFAULT_MAXIMUM_PDU_BYTES} bytes")
 
 
-@pytest.mark.parametrize("row", rows("3.1 Associations")[1:5], ids=lambda row: row[1])
+@pytest.mark.parametrize("row", rows("3.1 Associations")[1:6], ids=lambda row: row[1])
 def test_the_limits_are_the_defaults(row: list[str]) -> None:
     """A limit in the statement is the setting's default."""
     section, key = row[1].strip("`").split(".")
     assert getattr(getattr(load_settings(None, {}), section), key) == float(row[2])
+
+
+def test_the_limits_as_initiator_are_the_defaults() -> None:
+    """Each limit of a destination has the default that is stated, and none is left out."""
+    stated = {row[1].strip("`"): float(row[2]) for row in rows("3.3 Associations")[1:6]}
+    limits = {key for key in DestinationSettings.model_fields if key.endswith(("_seconds", "_bytes"))}
+    assert stated == {key: DestinationSettings.model_fields[key].default for key in limits}
+
+
+def test_the_rejections_are_those_of_the_policy() -> None:
+    """Result, source and reason of every rule in the table, in the words and numbers of PS3.8 Table 9-21."""
+    words = {1: "rejected permanent", 2: "rejected transient"}
+    sources = {1: "service user", 3: "service provider, presentation"}
+    rejections = [value for value in vars(association_policy).values() if isinstance(value, Rejection)]
+    held = {(words[r.result], sources[r.source], str(r.reason)) for r in rejections}
+    assert {(row[1], row[2], row[3].split(",")[0]) for row in rows("3.1 Associations")[7:]} == held
+
+
+def test_tls_is_the_one_of_the_code() -> None:
+    """Versions, suites and port are those that are set."""
+    stated = dict(row[:2] for row in rows("5 Security"))
+    assert tuple(stated["cipher suites of TLS 1.2"].split(", ")) == CIPHER_SUITES
+    assert stated["versions"].startswith(MINIMUM_VERSION.name.replace("TLSv", "TLS ").replace("_", "."))
+    assert stated["port"].startswith(f"{load_settings(None, {}).listener.tls.port},")

@@ -12,6 +12,7 @@ from dicom_gateway.association_scu import Destination
 from dicom_gateway.instance_store import InstanceStore
 from dicom_gateway.scp_config import ScpConfig
 from dicom_gateway.transfer_syntaxes import RECEIVED_TRANSFER_SYNTAXES
+from worker.gateway_values import client_tls, peer_profile, server_tls
 from worker.intake import Intake
 from worker.queue import Doorbell, make_celery
 from worker.readiness import Readiness
@@ -71,16 +72,21 @@ def scp_config(settings: Settings) -> ScpConfig:
         calling_ae_titles=listener.accepted_calling_ae_titles,
         networks=listener.accepted_addresses,
         sc_senders=listener.secondary_capture_ae_titles or None,
+        peers=tuple(peer_profile(name, peer) for name, peer in settings.peers.items()),
+        accepts_unnamed_peers=listener.accept_unnamed_peers,
     )
     return ScpConfig(
         host=listener.host,
-        port=listener.port,
+        port=None if listener.tls.is_on and not listener.tls.also_plain else listener.port,
         ae_title=listener.ae_title,
         policy=policy,
         transfer_syntaxes=RECEIVED_TRANSFER_SYNTAXES,
         maximum_object_bytes=listener.maximum_object_megabytes * 10**6,
         acse_timeout_seconds=listener.acse_timeout_seconds,
         network_timeout_seconds=listener.network_timeout_seconds,
+        maximum_pdu_bytes=listener.maximum_pdu_bytes,
+        tls=server_tls(listener.tls),
+        tls_port=listener.tls.port,
     )
 
 
@@ -93,5 +99,9 @@ def destination(settings: DestinationSettings, calling_ae_title: str) -> Destina
         port=settings.port,
         calling_ae_title=calling_ae_title,
         connect_timeout_seconds=settings.connect_timeout_seconds,
+        acse_timeout_seconds=settings.association_timeout_seconds,
         dimse_timeout_seconds=settings.response_timeout_seconds,
+        network_timeout_seconds=settings.network_timeout_seconds,
+        tls=client_tls(settings.tls),
+        maximum_pdu_bytes=settings.maximum_pdu_bytes,
     )

@@ -13,6 +13,7 @@ from db import schema
 from dicom_gateway.storage_scp import StorageScp
 from domain.errors import StoreUnavailable
 from worker.bootstrap import Collaborators, scp_config
+from worker.gateway_values import require_tls_files
 from worker.intake import Intake
 
 _log = structlog.get_logger()
@@ -21,9 +22,13 @@ _HEARTBEAT_SECONDS = 2.0
 
 
 def run_listener(settings: Settings, stop: threading.Event) -> None:
-    """Receive until `stop` is set. Raises ConfigurationInvalid when the port or the database is not usable."""
+    """Receive until `stop` is set.
+
+    Raises ConfigurationInvalid when a port, the database, or a file of TLS is not usable.
+    """
     collaborators = Collaborators(settings)
     schema.require_newest(collaborators.engine)
+    require_tls_files(settings)
     with collaborators.store.receiving() as swept:
         _receive(collaborators, stop, swept)
 
@@ -39,9 +44,8 @@ def _receive(collaborators: Collaborators, stop: threading.Event, swept: int) ->
     )
     scp.start()
     try:
-        host, port = scp.address
-        _publish_address(settings, host, port)
-        _log.info("listening", ae_title=settings.listener.ae_title, host=host, port=port, half_received_swept=swept)
+        _publish_address(settings, scp)
+        _log.info("listening", ae_title=settings.listener.ae_title, half_received_swept=swept)
         while not stop.wait(_HEARTBEAT_SECONDS):
             _give_signs_of_life(intake)
     finally:
@@ -57,7 +61,10 @@ def _give_signs_of_life(intake: Intake) -> None:
 
 
 def published_address(settings: Settings) -> dict[str, Any] | None:
-    """Give host, port, ae_title and pid of the listener on this data folder; None when none runs."""
+    """Give host, port, tls_port, ae_title and pid of the listener on this data folder; None when none runs.
+
+    `tls_port` is None without TLS; by TLS alone `port` is the same.
+    """
     address = _read_address(settings)
     if address is None:
         return None
@@ -92,9 +99,11 @@ def _address_file(settings: Settings) -> Path:
     return settings.run_dir / "listener.json"
 
 
-def _publish_address(settings: Settings, host: str, port: int) -> None:
+def _publish_address(settings: Settings, scp: StorageScp) -> None:
     settings.run_dir.mkdir(parents=True, exist_ok=True)
-    content = json.dumps({"host": host, "port": port, "ae_title": settings.listener.ae_title, "pid": os.getpid()})
+    (host, port), secure = scp.address, scp.tls_address
+    told = {"host": host, "port": port, "tls_port": None if secure is None else secure[1]}
+    content = json.dumps(told | {"ae_title": settings.listener.ae_title, "pid": os.getpid()})
     temporary = settings.run_dir / f"listener.{os.getpid()}.tmp"
     temporary.write_text(content)
     temporary.replace(_address_file(settings))

@@ -3,19 +3,29 @@ import re
 import tomllib
 import traceback
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from config.destinations import DestinationSettings
 from config.load import DEFAULTS_FILE, known_keys, load_settings, variable_of
+from config.peers import PeerSettings
+from config.section import Section
+from config.tls import DestinationTlsSettings
 from domain.errors import ConfigurationInvalid
+
+
+def keys_of(table: dict[str, Any], stem: str = "") -> set[str]:
+    """Give the keys of a TOML table and of those in it, with dots."""
+    keys: set[str] = set()
+    for name, value in table.items():
+        keys |= keys_of(value, f"{stem}{name}.") if isinstance(value, dict) else {stem + name}
+    return keys
 
 
 def test_default_toml_holds_every_key_and_no_other() -> None:
     """What is documented is what exists."""
-    content = tomllib.loads(DEFAULTS_FILE.read_text())
-    documented = {f"{section}.{key}" for section, keys in content.items() for key in keys}
-    assert documented == set(known_keys()) - {"destinations"}
+    assert keys_of(tomllib.loads(DEFAULTS_FILE.read_text())) == set(known_keys()) - {"destinations", "peers"}
 
 
 def test_every_key_of_default_toml_has_a_comment() -> None:
@@ -26,10 +36,17 @@ def test_every_key_of_default_toml_has_a_comment() -> None:
             assert before.startswith("#") or re.match(r"^[a-z]+_time_limit_seconds = ", before), line
 
 
-def test_every_destination_key_is_documented() -> None:
-    """The commented example of a destination names each key."""
+@pytest.mark.parametrize("table", [DestinationSettings, PeerSettings])
+def test_every_key_of_a_named_table_is_documented(table: type[Section]) -> None:
+    """The commented example of a destination, and of a peer, names each key."""
     text = DEFAULTS_FILE.read_text()
-    assert [key for key in DestinationSettings.model_fields if f"# {key} = " not in text] == []
+    assert [key for key in table.model_fields if f"# {key} = " not in text] == []
+
+
+def test_every_key_of_tls_to_a_destination_is_documented() -> None:
+    """The example and its comment name each key of the inline table."""
+    text = DEFAULTS_FILE.read_text()
+    assert [key for key in DestinationTlsSettings.model_fields if f"{key} = " not in text] == []
 
 
 def test_later_sources_win(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,6 +80,17 @@ def test_later_sources_win(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         ('[service]\ndata_dir = ""\n', ("service.data_dir", "folder")),
         ('[[destinations]]\nname = "a"\n', ("destinations.0.ae_title", "required")),
         ("[listener\n", ("cannot be read",)),
+        ("[listener.tls]\nprt = 1\n", ("listener.tls.prt", "did you mean listener.tls.port")),
+        ("[listener.tls]\nport = 70000\n", ("listener.tls.port", "65535", "CXR_LISTENER__TLS__PORT")),
+        ('[listener.tls]\ncertificate = "a.pem"\n', ("listener.tls", "certificate and key belong together")),
+        ('[listener.tls]\ncertificate = "a.pem"\nkey = "a.key"\n', ("require_client_certificate needs ca",)),
+        ("[listener]\nmaximum_pdu_bytes = 100\n", ("listener.maximum_pdu_bytes", "4096")),
+        ('[peers.a]\nae_titel = "A"\n', ("peers.a.ae_titel", "did you mean peers.a.ae_title")),
+        ('[peers.a]\nae_title = "A"\nsop_classes = ["CT"]\n', ("peers.a.sop_classes.0", "MULTIFRAME_SC")),
+        ('[peers.a]\nae_title = "A"\naddresses = ["ten"]\n', ("peers.a.addresses.0",)),
+        ('[peers.a]\nae_title = "A"\nrequire_tls = true\n', ("peers.a.require_tls needs [listener.tls]",)),
+        ('[peers.a]\nae_title = "A"\n[peers.b]\nae_title = "A"\n', ("share the AE title A",)),
+        ('[peers.a]\nae_title = "A"\necho_only = true\nsop_classes = ["CR"]\n', ("contradict",)),
     ],
 )
 def test_a_bad_file_is_refused_with_the_key_and_what_would_be_right(
@@ -158,6 +186,21 @@ def test_destinations_can_come_from_the_environment(monkeypatch: pytest.MonkeyPa
     """A list of tables is given as JSON."""
     monkeypatch.setenv("CXR_DESTINATIONS", '[{"name": "a", "ae_title": "A", "host": "h", "port": 104}]')
     assert [d.ae_title for d in load_settings().destinations] == ["A"]
+
+
+def test_peers_of_one_title_are_told_apart_by_address(tmp_path: Path) -> None:
+    """Modalities that cannot be told apart by title are no fault as long as their addresses differ."""
+    file = tmp_path / "cxr.toml"
+    tables = [f'[peers.{n}]\nae_title = "A"\naddresses = ["192.0.2.{n}"]\n' for n in (1, 2)]
+    file.write_text("".join(tables))
+    assert [str(peer.addresses[0]) for peer in load_settings(file).peers.values()] == ["192.0.2.1/32", "192.0.2.2/32"]
+
+
+def test_tls_can_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table within a section has its twins too."""
+    for key in ("CERTIFICATE", "KEY", "CA"):
+        monkeypatch.setenv(f"CXR_LISTENER__TLS__{key}", "file.pem")
+    assert load_settings().listener.tls.is_on
 
 
 def test_variables_are_named_after_their_keys() -> None:

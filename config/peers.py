@@ -1,0 +1,43 @@
+"""Senders known beforehand: one table [peers.NAME] of the settings file for each."""
+
+from collections.abc import Iterator, Mapping
+from itertools import combinations
+from typing import Annotated, Literal
+
+from pydantic import Field, IPvAnyNetwork, PositiveInt
+
+from config.section import AeTitle, Section
+
+#: The name of a table, for logs.
+PeerName = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.-]+$")]
+#: Names of the storage SOP classes that the listener can take.
+ImageClass = Literal["CR", "DX", "DX_FOR_PROCESSING", "SC", "MULTIFRAME_SC"]
+
+
+class PeerSettings(Section):
+    """One sender."""
+
+    ae_title: AeTitle
+    addresses: tuple[IPvAnyNetwork, ...] = ()
+    sop_classes: tuple[ImageClass, ...] = ()
+    maximum_associations: PositiveInt | None = None
+    require_tls: bool = False
+    echo_only: bool = False
+
+
+def contradictions(peers: Mapping[str, PeerSettings]) -> Iterator[str]:
+    """Give in words what cannot hold: an association must belong to one profile only."""
+    for name, peer in peers.items():
+        if peer.echo_only and peer.sop_classes:
+            yield f"peers.{name}: echo_only and sop_classes contradict each other"
+    for (name, peer), (other_name, other) in combinations(peers.items(), 2):
+        if peer.ae_title == other.ae_title and _overlap(peer, other):
+            pair = f"peers.{name} and peers.{other_name}"
+            yield f"{pair} share the AE title {peer.ae_title}: give each addresses of its own"
+
+
+def _overlap(peer: PeerSettings, other: PeerSettings) -> bool:
+    if not peer.addresses or not other.addresses:
+        return True
+    pairs = ((a, b) for a in peer.addresses for b in other.addresses if a.version == b.version)
+    return any(a.overlaps(b) for a, b in pairs)

@@ -26,6 +26,8 @@ class AssociationOpened:
     request: AssociationRequest
     #: Aware, UTC.
     opened_at: datetime
+    #: Of the peer's profile; empty without one.
+    peer_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ class AssociationRejected:
     rejection: Rejection
     #: Aware, UTC.
     rejected_at: datetime
+    #: Of the peer's profile; empty without one.
+    peer_name: str = ""
 
 
 @dataclass(slots=True)
@@ -73,12 +77,13 @@ class OpenAssociations:
         """Decide by the policy; an admitted association counts as open until `close`."""
         now = utc_now()
         peer = self._policy.profile_of(request)
+        name = "" if peer is None else peer.name
         with self._lock:
             of_peer = 0 if peer is None else sum(tally.peer is peer for tally in self._tallies.values())
             rejection = self._policy.reject(request, len(self._tallies), of_peer)
             if rejection is not None:
-                return AssociationRejected(association_id, request, rejection, now)
-            opened = AssociationOpened(association_id, request, now)
+                return AssociationRejected(association_id, request, rejection, now, name)
+            opened = AssociationOpened(association_id, request, now, name)
             self._tallies[association_id] = _Tally(opened, peer)
         return opened
 

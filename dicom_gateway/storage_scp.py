@@ -235,7 +235,8 @@ def _status_elements(answer: Answer) -> Dataset:
 
 
 def _facts(association: AssociationOpened | AssociationRejected) -> dict[str, str | bool]:
-    return {
+    named: dict[str, str | bool] = {"peer": association.peer_name} if association.peer_name else {}
+    return named | {
         "association_id": association.association_id,
         "calling_ae_title": association.request.calling_ae_title,
         "called_ae_title": association.request.called_ae_title,

@@ -18,10 +18,11 @@ class Issued:
 class Authority:
     """Signs certificates for 127.0.0.1 and localhost."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, key_type: trustme.KeyType = trustme.KeyType.ECDSA) -> None:
         """Make a new authority whose files lie in `folder`."""
         self._folder = folder
-        self._authority = trustme.CA()
+        self._key_type = key_type
+        self._authority = trustme.CA(key_type=key_type)
         folder.mkdir(parents=True, exist_ok=True)
         self.file = folder / "authority.pem"
         self._authority.cert_pem.write_to_path(self.file)
@@ -32,7 +33,7 @@ class Authority:
         """Sign a certificate that holds from and to so many days from now."""
         now = datetime.now(UTC)
         first, last = now + timedelta(days=from_days), now + timedelta(days=to_days)
-        made = self._authority.issue_cert(host, not_before=first, not_after=last)
+        made = self._authority.issue_cert(host, not_before=first, not_after=last, key_type=self._key_type)
         issued = Issued(self._folder / f"{name}.pem", self._folder / f"{name}.key")
         issued.certificate.write_bytes(b"".join(part.bytes() for part in made.cert_chain_pems))
         key = made.private_key_pem.bytes()

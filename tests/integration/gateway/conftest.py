@@ -1,6 +1,7 @@
 """A running SCP on a free port of the loopback, and what came of it."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,6 +18,16 @@ from dicom_gateway.storage_scp import StorageScp
 
 WAIT_SECONDS = 20.0
 TRANSFER_SYNTAXES = (ExplicitVRLittleEndian, ImplicitVRLittleEndian, ExplicitVRBigEndian, RLELossless)
+
+
+def wait_for_threads(before: set[threading.Thread]) -> None:
+    """Wait until no thread runs that did not run before, however it came to be started in between."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while new := set(threading.enumerate()) - before:
+        assert time.monotonic() < deadline, f"still running: {new}"
+        for thread in new:
+            if thread.ident is not None:  # one that is just being started cannot be joined
+                thread.join(0.1)
 
 
 class Station:

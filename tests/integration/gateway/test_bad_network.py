@@ -18,7 +18,7 @@ from dicom_gateway.simulated_pacs import SimulatedPacs
 from dicom_gateway.storage_scu import send_files, send_report
 from dicom_gateway.verification import accepted_sop_classes, echo
 from domain.errors import PeerUnavailable
-from tests.integration.gateway.conftest import WAIT_SECONDS, Station
+from tests.integration.gateway.conftest import WAIT_SECONDS, Station, wait_for_threads
 from tests.integration.gateway.instances import encoded, image, report, write_image
 from tests.integration.gateway.raw_peer import (
     ABORT,
@@ -55,19 +55,13 @@ def reset_at_close(connection: socket.socket) -> None:
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
-def assert_gone(threads: set[threading.Thread]) -> None:
-    """Wait for the end of threads."""
-    for thread in threads:
-        thread.join(WAIT_SECONDS)
-        assert not thread.is_alive()
-
-
 def test_a_thousand_health_checks_leave_nothing(station: Station) -> None:
     """Closed in order or reset: no thread, no file descriptor, no line above info; a sender is served after them."""
+    threads = set(threading.enumerate())
     echo(station.as_destination())
     station.wait_closed(1)
-    assert_gone({thread for thread in threading.enumerate() if "Acceptor" in thread.name})
-    threads, files = set(threading.enumerate()), open_files()
+    wait_for_threads(threads)
+    files = open_files()
     with capture_logs() as logs:
         for number in range(1000):
             probe = socket.create_connection(station.scp.address)
@@ -77,7 +71,7 @@ def test_a_thousand_health_checks_leave_nothing(station: Station) -> None:
         with RawPeer(station.scp.address) as last:
             last.socket.shutdown(socket.SHUT_WR)
             assert last.ended()
-        assert_gone(set(threading.enumerate()) - threads)
+        wait_for_threads(threads)
     assert {entry["log_level"] for entry in logs} <= {"info", "debug"}
     assert open_files() <= files
     echo(station.as_destination())
@@ -245,7 +239,8 @@ def test_a_pacs_that_answers_nonsense_is_unavailable(answer: bytes) -> None:
     pacs = Destination("pacs", "PACS", host, port, "CXR", acse_timeout_seconds=2.0, network_timeout_seconds=0.5)
     with listener, pytest.raises(PeerUnavailable):
         echo(pacs)
-    assert_gone({thread})
+    thread.join(WAIT_SECONDS)
+    assert not thread.is_alive()
 
 
 @pytest.mark.parametrize("maximum", [4096, 262144])

@@ -18,7 +18,7 @@ from dicom_gateway.tls import ClientTls, ServerTls
 from dicom_gateway.verification import echo
 from domain.errors import ConfigurationInvalid, PeerUnavailable
 from tests.authority import Authority, Issued
-from tests.integration.gateway.conftest import WAIT_SECONDS, Station
+from tests.integration.gateway.conftest import Station, wait_for_threads
 from tests.integration.gateway.instances import write_image
 from tests.integration.gateway.raw_peer import RawPeer, association_request
 
@@ -252,9 +252,7 @@ def test_health_checks_on_the_tls_port_leave_nothing(
             socket.create_connection(address).close()
         echo(by_tls(station, client))
         station.wait_closed()
-    for thread in set(threading.enumerate()) - before:
-        thread.join(WAIT_SECONDS)
-        assert not thread.is_alive()
+    wait_for_threads(before)
     assert {entry["log_level"] for entry in logs} <= {"info", "debug"}
 
 

@@ -123,7 +123,7 @@ def _model(collaborators: WorkCollaborators) -> str:
 
 def _listener(settings: Settings) -> str:
     if running := published_address(settings):
-        return f"running on port {running['port']}, TLS on {running['tls_port'] if running['tls_port'] else 'none'}"
+        return f"running on port {running['port']}, TLS on {running.get('tls_port') or 'none'}"
     config, ports = scp_config(settings), []
     for port in (config.port, config.tls_port if config.tls else None):
         if port is not None:

@@ -11,8 +11,6 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, TomlConfigSettingsSource
 
-from config.destinations import DestinationSettings
-from config.peers import PeerSettings
 from config.settings import DELIMITER, PREFIX, Settings
 from domain.errors import ConfigurationInvalid
 from domain.failpoints import FAILPOINTS_VARIABLE
@@ -133,7 +131,7 @@ def _explain(error: ValidationError) -> Iterator[str]:
     for problem in error.errors(include_url=False, include_input=False):
         key = ".".join(str(part) for part in problem["loc"])
         if problem["type"] == "extra_forbidden":
-            yield f"{key}: no such setting{_closest(key, known | _named_table_keys(key))}"
+            yield f"{key}: no such setting{_closest(key, known | _keys_beside(key))}"
         else:
             yield f"{key or 'settings'}: {words_of(problem)}{_allowed(key)}"
 
@@ -143,12 +141,15 @@ def words_of(problem: ErrorDetails) -> str:
     return problem["msg"].removeprefix("Value error, ")
 
 
-def _named_table_keys(key: str) -> set[str]:
-    """Give the keys that would be right beside a wrong one of destinations.0 or peers.room."""
+def _keys_beside(key: str) -> set[str]:
+    """Give the keys that would be right in the table of a wrong one: of listener, destinations.0.tls, peers.room."""
     stem = key.rpartition(".")[0]
-    tables: dict[str, type[BaseModel]] = {"destinations": DestinationSettings, "peers": PeerSettings}
-    table = tables.get(key.partition(".")[0])
-    return {f"{stem}.{name}" for name in table.model_fields} if table else set()
+    table: type[BaseModel] = Settings
+    for name in stem.split("."):
+        if name in table.model_fields:  # otherwise the place in a list, or a name that the user gave
+            annotation = table.model_fields[name].annotation
+            table = next(filter(None, map(_as_table, (annotation, *get_args(annotation)))), table)
+    return {f"{stem}.{name}" for name in table.model_fields} if stem else set()
 
 
 def _allowed(key: str) -> str:

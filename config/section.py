@@ -43,6 +43,24 @@ def _is_host(text: str) -> str:
 Host = Annotated[str, AfterValidator(_is_host)]
 
 
+def _is_host_or_empty(text: str) -> str:
+    return _is_host(text) if text else text
+
+
+#: The same, where an empty one means none.
+OptionalHost = Annotated[str, AfterValidator(_is_host_or_empty)]
+
+
+def _is_file_name(text: str) -> str:
+    if text and not text.isprintable():
+        message = "must be a file's path"
+        raise ValueError(message)
+    return text
+
+
+#: Path of a file; an empty one means none.
+OptionalFile = Annotated[str, AfterValidator(_is_file_name)]
+
 #: TCP port of a peer.
 PeerPort = Annotated[int, Field(ge=1, le=65535)]
 

@@ -4,15 +4,15 @@ from typing import Self
 
 from pydantic import model_validator
 
-from config.section import ListenPort, Section
+from config.section import ListenPort, OptionalFile, OptionalHost, Section
 
 
 class ListenerTlsSettings(Section):
     """The TLS port of the Storage SCP; off as long as there is no certificate."""
 
-    certificate: str
-    key: str
-    ca: str
+    certificate: OptionalFile
+    key: OptionalFile
+    ca: OptionalFile
     require_client_certificate: bool
     port: ListenPort
     also_plain: bool
@@ -36,11 +36,11 @@ class ListenerTlsSettings(Section):
 class DestinationTlsSettings(Section):
     """TLS to one PACS."""
 
-    ca: str = ""
-    certificate: str = ""
-    key: str = ""
+    ca: OptionalFile = ""
+    certificate: OptionalFile = ""
+    key: OptionalFile = ""
     check_server_name: bool = True
-    server_name: str = ""
+    server_name: OptionalHost = ""
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:

@@ -26,6 +26,8 @@ class Validity:
 
 def read_certificates(file: Path) -> Sequence[x509.Certificate]:
     """Read every certificate of a PEM file, at least one. Raises ConfigurationInvalid."""
+    if file.exists() and not file.is_file():  # a pipe would be waited for
+        raise ConfigurationInvalid(f"certificate {file} is not a file")
     try:
         return x509.load_pem_x509_certificates(file.read_bytes())
     except OSError as error:
@@ -51,6 +53,8 @@ def own_validity(file: Path) -> Validity:
 
 def require_key(file: Path) -> None:
     """Raise ConfigurationInvalid when a key file cannot be read; what is in it is for the TLS library to judge."""
+    if file.exists() and not file.is_file():
+        raise ConfigurationInvalid(f"private key {file} is not a file")
     try:
         file.read_bytes()
     except OSError as error:

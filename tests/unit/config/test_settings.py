@@ -84,8 +84,12 @@ def test_later_sources_win(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         ("[listener.tls]\nport = 70000\n", ("listener.tls.port", "65535", "CXR_LISTENER__TLS__PORT")),
         ('[listener.tls]\ncertificate = "a.pem"\n', ("listener.tls", "certificate and key belong together")),
         ('[listener.tls]\ncertificate = "a.pem"\nkey = "a.key"\n', ("require_client_certificate needs ca",)),
+        ('[listener.tls]\nca = "a\\u0000"\n', ("listener.tls.ca", "must be a file's path")),
         ("[listener]\nmaximum_pdu_bytes = 100\n", ("listener.maximum_pdu_bytes", "4096")),
         ('[peers.a]\nae_titel = "A"\n', ("peers.a.ae_titel", "did you mean peers.a.ae_title")),
+        ('[peers.a]\nae_title = "A\\\\B"\n', ("peers.a.ae_title", "must be an AE title", "CXR_PEERS")),
+        ('[[destinations]]\ntls.crt = "a"\n', ("destinations.0.tls.crt", "did you mean destinations.0.tls.c")),
+        ('[[destinations]]\ntls.server_name = "a b"\n', ("destinations.0.tls.server_name", "must be a host name")),
         ('[peers.a]\nae_title = "A"\nsop_classes = ["CT"]\n', ("peers.a.sop_classes.0", "MULTIFRAME_SC")),
         ('[peers.a]\nae_title = "A"\naddresses = ["ten"]\n', ("peers.a.addresses.0",)),
         ('[peers.a]\nae_title = "A"\nrequire_tls = true\n', ("peers.a.require_tls needs [listener.tls]",)),
@@ -121,7 +125,7 @@ def test_no_duration_is_longer_than_a_clock_can_count() -> None:
             accepted.append(load_settings(None, {section: {name: 1e300}}))
     assert len(keys) > 10
     peer = {"name": "a", "ae_title": "A", "host": "h", "port": 104}
-    for name in ("connect_timeout_seconds", "response_timeout_seconds"):
+    for name in [name for name in DestinationSettings.model_fields if name.endswith("_seconds")]:
         with pytest.raises(ConfigurationInvalid, match=rf"destinations.0.{name}.*CXR_DESTINATIONS"):
             load_settings(None, {"destinations": [{**peer, name: float("inf")}]})
 
@@ -145,6 +149,12 @@ def test_every_list_of_ae_titles_holds_ae_titles(key: str, title: str) -> None:
         ("CXR_LISTENER", "5"),
         ("CXR_DESTINATIONS", '[{"name":'),
         ("CXR_DESTINATIONS", '{"name": "a"}'),
+        ("CXR_LISTENER__TLS", '{"port":'),
+        ("CXR_LISTENER__TLS", "2762"),
+        ("cxr_listener__tls__prt", "2762"),
+        ("CXR_PEERS", '[{"ae_title": "A"}]'),
+        ("CXR_PEERS", "room"),
+        ("CXR_PEERS__ROOM__AE_TITLE", "A"),
         ("CXR_DESTINATIONS__0__PORT", "104"),
         ("CXR_LISTENER__PORT__X", "104"),
         ("CXR_LISSENER__PORT", "104"),

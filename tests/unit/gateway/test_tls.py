@@ -1,5 +1,6 @@
 """The files of TLS: what can be wrong with them is said at the start, with the file's name."""
 
+import os
 import ssl
 from pathlib import Path
 
@@ -64,6 +65,9 @@ def test_files_that_cannot_be_used_are_named(authority: Authority, tmp_path: Pat
     assert f"private key {text} cannot be used" in refusal(ServerTls(ours.certificate, text, authority.file))
     words = refusal(ClientTls(authority.file, ours.certificate, other.key))
     assert words == f"private key {other.key} does not belong to certificate {ours.certificate}"
+    os.mkfifo(pipe := tmp_path / "pipe")
+    assert f"certificate {pipe} is not a file" in refusal(ClientTls(pipe))
+    assert f"private key {pipe} is not a file" in refusal(ServerTls(ours.certificate, pipe, authority.file))
     assert f"private key {locked.key} has a pass phrase" in refusal(
         ServerTls(locked.certificate, locked.key, authority.file)
     )

@@ -3,6 +3,7 @@
 import multiprocessing
 import signal
 from collections.abc import Callable
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from types import TracebackType
@@ -44,7 +45,8 @@ class ChildProcess(Generic[_Question, _Answer]):
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=_answer_all, args=(theirs, self._make), daemon=True)
-        # Ctrl-C ends the parent, which ends the child: the child begins, and stays, with SIGINT held back.
+        # Ctrl-C ends the parent, which ends the child: that begins with SIGINT held back, until it ignores it.
+        resource_tracker.ensure_running()  # which would let SIGINT through again, were it started with the child
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             process.start()
@@ -97,6 +99,7 @@ class ChildProcess(Generic[_Question, _Answer]):
 def _answer_all(pipe: Connection, make: Callable[[], Callable[[_Question], _Answer]]) -> None:
     """Be the child: say that all is ready, or why not; then answer until the parent goes."""
     die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         answer = make()
     except CxrTriageError as error:

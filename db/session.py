@@ -1,5 +1,6 @@
 """Engines and transactions, for SQLite in WAL mode and for PostgreSQL."""
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,6 +37,8 @@ _POSTGRESQL_PORT = 5432
 #: service waits), rollbacks, insufficient resources (connections, disk, memory), operator intervention, system errors.
 #: pg8000 raises them as any of DB-API's classes.
 _PASSING_STATES = ("08", "25006", "28", "3D000", "40", "42501", "53", "57", "58")
+#: Names of what drivers and brokers take in a URL's query and nobody else should read.
+_SECRET = re.compile(r"pass|pwd|secret|token|key", re.IGNORECASE)
 _RIGHT_URL = "write postgresql://user:password@host:5432/name, or leave it empty for SQLite in the data folder"
 #: What pg8000 can be told in the query of a URL; the socket's folder is `host`.
 _PG8000_PARAMETERS = {"host", "unix_sock", "application_name"}
@@ -85,11 +88,13 @@ def make_database_file(engine: Engine) -> None:
 
 
 def masked(url: str) -> str:
-    """Give a URL with its password masked, for people to see."""
+    """Give a URL with its passwords masked, for people to see; where it is no URL, nothing of it."""
     try:
-        return make_url(url).render_as_string(hide_password=True)
-    except ArgumentError:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
         return "***"
+    secret = {name: "***" for name in parsed.query if _SECRET.search(name)}
+    return parsed.update_query_dict(secret).render_as_string(hide_password=True)
 
 
 def _with_driver(url: URL) -> URL:

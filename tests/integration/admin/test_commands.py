@@ -71,6 +71,15 @@ def test_config_show_masks_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
         assert "cxr:***@db" in printed
 
 
+@pytest.mark.parametrize(
+    "url", ["redis://:hush@h:port/0", "redis://h/0?password=hush", "rediss://h/0?ssl_keyfile_password=hush", "hush"]
+)
+def test_config_show_masks_secrets_of_odd_urls(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """A password in the query, or in what is no URL at all, is not printed either; nothing raises."""
+    monkeypatch.setenv("CXR_BROKER__URL", url)
+    assert "hush" not in run("config", "show")
+
+
 def test_doctor_names_each_fault_and_how_to_mend_it(tmp_path: Path) -> None:
     """On a fresh folder with a PACS that is not there: exit status 1, and a remedy for each fault."""
     words = ("doctor", "--data-dir", str(tmp_path), "--dicom-port", "0", "--pacs", "NOBODY@127.0.0.1:1", "--json")

@@ -15,19 +15,23 @@ class WatchedRequest(Request):  # type: ignore[misc]  # Celery is untyped
     def acknowledge(self) -> None:
         """Tell the broker that the task is done with; where it does not hear it, connect anew."""
         super().acknowledge()
-        self._connect_anew_unless_heard()
+        self._look_afterwards()
 
     def reject(self, requeue: bool = False) -> None:
         """Tell the broker that the task is not done; where it does not hear it, connect anew."""
         super().reject(requeue)
-        self._connect_anew_unless_heard()
+        self._look_afterwards()
+
+    def _look_afterwards(self) -> None:
+        """Look once the acknowledgement was tried: it waits for the loop's next turn, and the look for the one after.
+
+        What waits for one turn runs in any order, so a look in the same turn may come too early.
+        """
+        loop = get_event_loop()
+        if loop is not None:
+            loop.call_soon(loop.call_soon, self._connect_anew_unless_heard)
 
     def _connect_anew_unless_heard(self) -> None:
-        loop = get_event_loop()
-        if loop is not None and not self.message.acknowledged:
-            # From the event loop: Celery's consumer takes it for what it is, a lost connection.
-            loop.call_soon(_lose_connection)
-
-
-def _lose_connection() -> None:
-    raise ConnectionResetError("the broker was gone when a task was acknowledged")
+        if not self.message.acknowledged:
+            # Raised in the event loop: Celery's consumer takes it for what it is, a lost connection.
+            raise ConnectionResetError("the broker was gone when a task was acknowledged")

@@ -54,5 +54,32 @@ def test_a_worker_whose_broker_died_while_it_was_busy_takes_work_from_the_next_o
     assert "worker_deaf" not in log.read_text()
 
 
+def test_a_worker_whose_broker_is_there_keeps_its_connection(
+    settings: Settings, collaborators: WorkCollaborators, tmp_path: Path
+) -> None:
+    """Twenty tasks are acknowledged over the first connection, whatever order the event loop takes things in."""
+    environment = {
+        "CXR_SERVICE__DATA_DIR": str(settings.service.data_dir),
+        "CXR_BROKER__URL": settings.broker.url.get_secret_value(),
+        "CXR_DELIVERY__PROCESSES": "1",
+    }
+    log = tmp_path / "worker.log"
+    with log.open("ab") as stream:
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "admin", "work", "--queue", "deliver"],
+            env={**os.environ, **environment},
+            stdout=stream,
+            stderr=stream,
+            preexec_fn=die_with_parent,  # noqa: PLW1509 - one prctl(2), which takes no lock
+        )
+    try:
+        collaborators.doorbell.ring_for_deliveries(list(range(1, 21)))
+        wait_until(lambda: log.read_text().count("delivery_not_needed") == 20, "twenty tasks done")
+    finally:
+        worker.terminate()
+        worker.wait()
+    assert "Connection to broker lost" not in log.read_text()
+
+
 def _status(collaborators: WorkCollaborators, uid: str) -> StudyStatus:
     return study_of(collaborators, uid).status

@@ -21,19 +21,19 @@ from admin.options import (
 )
 from admin.output import print_json, print_table
 from admin.report_check import MEND_REPORTS, what_it_gets
+from admin.status_command import receiving
 from admin.tls_check import MEND_TLS, tls_uses, what_it_shows
 from config.settings import Settings
 from db import schema
 from dicom_gateway.verification import echo
-from domain.errors import CxrTriageError
+from domain.errors import CxrTriageError, StoreUnavailable
 from worker.bootstrap import scp_config
 from worker.bootstrap_work import WorkCollaborators
 from worker.listening import published_address
 from worker.model_versions import ModelVersions
 from worker.queue import ANALYSE_QUEUE, embedded_socket
 
-#: Free space below which a burst of studies may fill the disk.
-_LEAST_FREE_BYTES = 5 * 2**30
+_MEND_RECEIVING = "free space, or let the work be worked off (`cxr-triage status`); see [back_pressure] in the settings"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,7 @@ def doctor(
         _tried("data folder", lambda: _data_folder(settings), "give the service a folder that it may write to"),
         _tried("disk", lambda: _disk(settings), "free space, or move service.data_dir to a larger disk"),
         _tried("database", lambda: _database(collaborators), "run `cxr-triage db upgrade`; check database.url"),
+        _tried("receiving", lambda: _receiving(collaborators), _MEND_RECEIVING),
         _tried("broker", lambda: _broker(collaborators), "start `cxr-triage serve`; check broker.url"),
         _tried("model", lambda: _model(collaborators), "check model.version and model.weights_dir"),
         _tried("listener", lambda: _listener(settings), "choose another listener.port, or stop what holds it"),
@@ -91,11 +92,19 @@ def _data_folder(settings: Settings) -> str:
 
 
 def _disk(settings: Settings) -> str:
-    free = shutil.disk_usage(settings.service.data_dir).free
-    found = f"{free / 2**30:.1f} GiB free"
-    if free < _LEAST_FREE_BYTES:
+    free = shutil.disk_usage(settings.service.data_dir).free / 10**6
+    found = f"{free:.0f} MB free"
+    if free < settings.back_pressure.accept_above_free_megabytes:
         raise OSError(f"only {found}")
     return found
+
+
+def _receiving(collaborators: WorkCollaborators) -> str:
+    schema.require_newest(collaborators.engine)
+    found = receiving(collaborators)
+    if found["state"] != "accepting":
+        raise StoreUnavailable(f"{found['state']} since {found['since']}: C-STORE is answered with A700")
+    return f"accepting; {found['waiting']} studies and reports wait"
 
 
 def _database(collaborators: WorkCollaborators) -> str:

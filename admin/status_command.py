@@ -6,7 +6,7 @@ from typing import Any
 from admin.options import ConfigOption, DataDirOption, JsonOption, settings_from
 from admin.output import print_json, print_table
 from config.settings import Settings
-from db import model_roles, overview, schema
+from db import intake_load, model_roles, overview, schema
 from db.model_roles import Role
 from domain.errors import BrokerUnavailable
 from model.versions import DEFAULT_VERSION
@@ -39,6 +39,7 @@ def collect(settings: Settings) -> dict[str, Any]:
         "instances": {"count": instances, "bytes": stored_bytes},
         "queue": _queue_depths(collaborators),
         "disk": _disk(settings),
+        "receiving": receiving(collaborators),
         "model": _models(collaborators),
         "listener": published_address(settings) or {"address": "not running on this data folder"},
         "destinations": {d.name: f"{d.ae_title}@{d.host}:{d.port}" for d in settings.destinations},
@@ -51,6 +52,20 @@ def _disk(settings: Settings) -> dict[str, int | str]:
     except OSError as error:
         return {"unavailable": f"{settings.service.data_dir}: {error.strerror}"}
     return {"free_bytes": disk.free, "total_bytes": disk.total}
+
+
+def receiving(collaborators: Collaborators) -> dict[str, Any]:
+    """Say whether instances are accepted, and how far it is to the marks where that changes."""
+    engine, marks = collaborators.engine, collaborators.settings.back_pressure
+    change = intake_load.latest_change(engine)
+    stopped = intake_load.is_stopped(change)
+    return {
+        "state": f"stopped: {' and '.join(change.detail['obstacles'])}" if stopped and change else "accepting",
+        "since": change.at if change else None,
+        "waiting": intake_load.waiting(engine),
+        "stops_above_waiting": marks.stop_above_waiting,
+        "stops_below_free_megabytes": marks.stop_below_free_megabytes,
+    }
 
 
 def _queue_depths(collaborators: Collaborators) -> dict[str, int | str]:

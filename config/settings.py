@@ -7,6 +7,7 @@ from pydantic import IPvAnyNetwork, PositiveInt, SecretStr, field_validator, mod
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from config.destinations import DestinationSettings
+from config.operations import BackPressureSettings
 from config.peers import PeerName, PeerSettings, contradictions
 from config.section import AeTitle, Host, ListenPort, PduBytes, Processes, Seconds, Section, WholeSeconds
 from config.tls import ListenerTlsSettings
@@ -130,6 +131,7 @@ class Settings(BaseSettings):
 
     service: ServiceSettings
     listener: ListenerSettings
+    back_pressure: BackPressureSettings
     readiness: ReadinessSettings
     database: DatabaseSettings
     broker: BrokerSettings

@@ -34,6 +34,8 @@ class EventKind(StrEnum):
     DELIVERY_RESEND = "delivery_resend"
     STUDY_REPORTED = "study_reported"
     MODEL_ROLE_CHANGED = "model_role_changed"
+    INTAKE_STOPPED = "intake_stopped"
+    INTAKE_RESUMED = "intake_resumed"
 
 
 def record(session: Session, at: datetime, kind: EventKind, study_id: int | None, **detail: object) -> None:

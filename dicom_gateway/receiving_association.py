@@ -32,6 +32,7 @@ from pynetdicom.transport import AddressInformation, AssociationServer, RequestH
 from dicom_gateway.association_policy import Rejection
 from dicom_gateway.live_associations import LiveAssociations
 from dicom_gateway.receiving_dimse import ReceivingDimse
+from dicom_gateway.room import Room
 from dicom_gateway.socket_options import prepare, rearm_quickack, widen_receive_buffer
 from dicom_gateway.tls_accept import close_notify, handshake
 from dicom_gateway.upper_layer import BoundedSocket, GuardedDul
@@ -71,6 +72,8 @@ class ReceptionLimits:
     maximum_object_bytes: int
     #: TCP connections, with or without an association.
     maximum_connections: int
+    #: What all of them together may take up.
+    room: Room
 
 
 class PolicedAcse(ACSE):  # type: ignore[misc]  # pynetdicom is untyped here
@@ -154,7 +157,7 @@ class ReceivingAssociation(Association):  # type: ignore[misc]  # pynetdicom is 
         limits = server.limits
         self.acse = PolicedAcse(self)
         self.dul = GuardedDul(self)
-        self.dimse = ReceivingDimse(self, server.new_temporary, limits.maximum_object_bytes)
+        self.dimse = ReceivingDimse(self, server.new_temporary, limits.maximum_object_bytes, limits.room)
         # These setters also set the timers of the DUL, which is a new one.
         self.acse_timeout = server.ae.acse_timeout
         self.network_timeout = server.ae.network_timeout

@@ -19,6 +19,7 @@ from pynetdicom.pdu_primitives import P_DATA
 from pynetdicom.presentation import PresentationContext
 
 from dicom_gateway.instance_identity import MALFORMED, InstanceRefused
+from dicom_gateway.room import Room
 from dicom_gateway.spool import Spool
 from dicom_gateway.status import Status
 from dicom_gateway.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, is_valid_uid
@@ -44,9 +45,12 @@ class ReceivingDimse(DIMSEServiceProvider):  # type: ignore[misc]  # pynetdicom 
     A complete C-STORE request carries its data set as the attribute `spool` (None without a data set).
     """
 
-    def __init__(self, assoc: Association, new_temporary: Callable[[], Path], maximum_object_bytes: int) -> None:
-        """Serve `assoc`; a data set larger than `maximum_object_bytes` is refused, not kept."""
+    def __init__(
+        self, assoc: Association, new_temporary: Callable[[], Path], maximum_object_bytes: int, room: Room
+    ) -> None:
+        """Serve `assoc`; a data set larger than `maximum_object_bytes`, or than the `room`, is refused, not kept."""
         super().__init__(assoc)
+        self._room = room
         self._new_temporary = new_temporary
         self._maximum_object_bytes = maximum_object_bytes
         self.message: DIMSEMessage | None = None
@@ -123,7 +127,7 @@ class ReceivingDimse(DIMSEServiceProvider):  # type: ignore[misc]  # pynetdicom 
         transfer_syntax = self._context(context_id).transfer_syntax[0]
         is_valid = is_valid_uid(str(request.AffectedSOPInstanceUID))
         file_meta = _file_meta(request, transfer_syntax) if is_valid else b""
-        spool = Spool(self._new_temporary(), file_meta, self._maximum_object_bytes)
+        spool = Spool(self._new_temporary(), file_meta, self._maximum_object_bytes, self._room)
         self._spools.append(spool)
         if not is_valid:
             spool.refuse(InstanceRefused(Status.INVALID_SOP_INSTANCE, "Affected SOP Instance UID invalid"))

@@ -23,7 +23,7 @@ from dicom_gateway.instance_store import InstanceStore, StoredFile
 from dicom_gateway.spool import Spool
 from dicom_gateway.status import Status
 from domain.clock import utc_now
-from domain.errors import InstanceInvalid, StoreUnavailable
+from domain.errors import InstanceInvalid, IntakeStopped, StoreUnavailable
 from domain.failpoints import Failpoint, failpoint
 
 _log = structlog.get_logger()
@@ -104,6 +104,8 @@ class Reception:
             answer = Answer(refused.status, refused.comment[:_COMMENT_LENGTH], refused.offending_element)
         except InstanceInvalid:
             answer = Answer(Status.CANNOT_UNDERSTAND, "instance cannot be stored")
+        except IntakeStopped as stopped:  # told once, when it stopped, and not for each instance
+            return Answer(Status.OUT_OF_RESOURCES, str(stopped)[:_COMMENT_LENGTH])
         except StoreUnavailable:
             answer = Answer(Status.OUT_OF_RESOURCES, "out of resources, try again later")
         except Exception as error:  # noqa: BLE001 - whatever `on_instance` raises ends here: the sender must hear

@@ -7,8 +7,9 @@ from pathlib import Path
 import structlog
 
 from dicom_gateway.instance_identity import InstanceRefused
+from dicom_gateway.room import Room, unlimited
 from dicom_gateway.status import Status
-from domain.errors import StoreUnavailable
+from domain.errors import IntakeStopped, StoreUnavailable
 from domain.failpoints import Failpoint, failpoint
 
 _log = structlog.get_logger()
@@ -21,10 +22,11 @@ class Spool:
     set: the fragments that still come are let go, and nothing of them stays on disk.
     """
 
-    def __init__(self, path: Path, file_meta: bytes, maximum_bytes: int) -> None:
+    def __init__(self, path: Path, file_meta: bytes, maximum_bytes: int, room: Room | None = None) -> None:
         """Make the file and write what precedes the data set: preamble, prefix and file meta.
 
-        Raises nothing: a disk that refuses becomes the `failure`, as in `write`.
+        Raises nothing: a disk that refuses becomes the `failure`, as in `write`. Where there is no `room`, nothing
+        is made.
         """
         self.path = path
         #: Why the data set cannot be kept, or None.
@@ -36,10 +38,15 @@ class Spool:
         self._maximum_bytes = maximum_bytes
         self._digest = hashlib.sha256()
         self._file: FileIO | None = None
+        self._room = room if room is not None else unlimited()
+        self._taken_bytes = 0
         try:
+            self._room.admit()
             failpoint(Failpoint.RECEIVE_BEFORE_FILE)
             self._file = path.open("xb", buffering=0)
             self._append(self._file, file_meta)
+        except IntakeStopped as stopped:
+            self._give_up(stopped)
         except OSError as error:
             self._give_up(StoreUnavailable(f"the instance cannot be received: {error.strerror}"))
 
@@ -64,8 +71,12 @@ class Spool:
             return
         self._digest.update(fragment)
         try:
+            self._room.take(len(fragment))
+            self._taken_bytes += len(fragment)
             failpoint(Failpoint.RECEIVE_BEFORE_WRITE)
             self._append(self._file, fragment)
+        except IntakeStopped as stopped:
+            self._give_up(stopped)
         except OSError as error:
             self._give_up(StoreUnavailable(f"the instance cannot be received: {error.strerror}"))
 
@@ -84,6 +95,8 @@ class Spool:
 
     def discard(self) -> None:
         """Delete the file, if it is still where it was made."""
+        self._room.answered(self._taken_bytes)
+        self._taken_bytes = 0
         try:
             self._close()
             self.path.unlink(missing_ok=True)

@@ -24,6 +24,7 @@ from dicom_gateway.instance_store import InstanceStore
 from dicom_gateway.live_associations import LiveAssociations
 from dicom_gateway.receiving_association import ReceivingAssociation, ReceivingServer, ReceptionLimits
 from dicom_gateway.reception import Answer, ReceivedInstance, Reception, StoreRequest
+from dicom_gateway.room import Room, unlimited
 from dicom_gateway.scp_config import ScpConfig
 from dicom_gateway.status import Status
 from dicom_gateway.tls import own_certificate, server_context
@@ -51,12 +52,14 @@ class StorageScp:
         on_association_open: Callable[[AssociationOpened], None] | None = None,
         on_association_closed: Callable[[AssociationClosed], None] | None = None,
         on_association_rejected: Callable[[AssociationRejected], None] | None = None,
+        room: Room | None = None,
     ) -> None:
         """Prepare to listen.
 
         `on_instance` commits the row of an instance on disk; success is answered when it returns, A700 on
         StoreUnavailable, 0110 on any other error. The others are told; a CxrTriageError of theirs is logged.
-        All of them are called from many threads at once.
+        All of them are called from many threads at once. Where there is no `room`, A700 is answered before anything
+        is written, and C-ECHO still works; None: as much as the disk takes.
         """
         self._config = config
         self._store = store
@@ -65,6 +68,7 @@ class StorageScp:
         self._on_closed = on_association_closed
         self._on_rejected = on_association_rejected
         self._open = OpenAssociations(config.policy)
+        self._room = room if room is not None else unlimited()
         self._contexts = _contexts(config)
         self._live = LiveAssociations()
         self._plain: ReceivingServer | None = None
@@ -120,6 +124,7 @@ class StorageScp:
             maximum_pdu_bytes=config.maximum_pdu_bytes,
             maximum_object_bytes=config.maximum_object_bytes,
             maximum_connections=config.policy.maximum_associations + _SPARE_CONNECTIONS,
+            room=self._room,
         )
         try:
             return ReceivingServer(

@@ -10,6 +10,7 @@ CxrTriageError
     ├── PeerUnavailable         no association, no answer, or an abort in mid-transfer
     ├── PeerBusy                the PACS answered that it is out of resources for now
     ├── StoreUnavailable        disk or database cannot keep what it was given
+    │   └── IntakeStopped       by our own choice, before the disk is full or the queue endless
     ├── BrokerUnavailable       the doorbell cannot be rung; the sweep will
     └── ProcessDied             the child process that worked on this ended, or hung
 """
@@ -78,6 +79,10 @@ class PeerBusy(Transient):
 
 class StoreUnavailable(Transient):
     """The disk or the database cannot keep this now."""
+
+
+class IntakeStopped(StoreUnavailable):
+    """Nothing more is received for now."""
 
 
 class BrokerUnavailable(Transient):

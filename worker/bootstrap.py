@@ -14,6 +14,7 @@ from dicom_gateway.scp_config import ScpConfig
 from dicom_gateway.transfer_syntaxes import RECEIVED_TRANSFER_SYNTAXES
 from worker.gateway_values import client_tls, peer_profile, server_tls
 from worker.intake import Intake
+from worker.intake_watch import IntakeWatch
 from worker.queue import Doorbell, make_celery
 from worker.readiness import Readiness
 
@@ -48,6 +49,11 @@ class Collaborators:
     def intake(self) -> Intake:
         """What the Storage SCP hands instances to."""
         return Intake(self.engine)
+
+    @cached_property
+    def intake_watch(self) -> IntakeWatch:
+        """What stops the Storage SCP before the disk is full or the queue endless."""
+        return IntakeWatch(self.engine, self.store, self.settings.back_pressure)
 
     @cached_property
     def readiness(self) -> Readiness:

@@ -41,8 +41,10 @@ def _receive(collaborators: Collaborators, stop: threading.Event, swept: int) ->
         intake.on_instance,
         on_association_open=intake.on_association_open,
         on_association_closed=intake.on_association_closed,
+        room=collaborators.intake_watch.room,
     )
     scp.start()
+    threading.Thread(target=collaborators.intake_watch.run, args=(stop,), name="intake-watch", daemon=True).start()
     try:
         _publish_address(settings, scp)
         _log.info("listening", ae_title=settings.listener.ae_title, half_received_swept=swept)

@@ -21,6 +21,10 @@ from domain.finding import RefusalCode
 _FAULT_SECONDS = (0.5, 2.0)
 _DISK_BYTES = 192 << 20
 _CHUNK = 1 << 20
+#: So that the disk itself refuses, and not the service before it is full.
+_NO_BACK_PRESSURE = {
+    f"CXR_BACK_PRESSURE__{name}_MEGABYTES": "0" for name in ("RESERVE", "STOP_BELOW_FREE", "ACCEPT_ABOVE_FREE")
+}
 #: Where the disk refuses, and how.
 _REFUSALS = (
     (Failpoint.RECEIVE_BEFORE_FILE, errno.ENOSPC),
@@ -51,7 +55,10 @@ def _refusing_disk(run: DrillRun) -> Tally:
 
 
 def _full_disk(run: DrillRun) -> Tally:
-    with _small_disk(run.folder / "disk") as disk, Rig(run.folder / "rig", data_dir=disk / "data") as rig:
+    with (
+        _small_disk(run.folder / "disk") as disk,
+        Rig(run.folder / "rig", _NO_BACK_PRESSURE, data_dir=disk / "data") as rig,
+    ):
         for number in range(run.rounds):
             load = new_load(rig, f"full-{number}")
             with load:

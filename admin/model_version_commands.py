@@ -1,6 +1,5 @@
 """`cxr-triage model activate`, `shadow` and `compare-live`: which version reads, and how two of them agree."""
 
-import getpass
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from admin.changes import YesOption, confirm, operator
 from admin.database import open_database
 from admin.options import ConfigOption, DataDirOption, JsonOption, moment, settings_from
 from admin.output import console, print_json, print_table
@@ -24,18 +24,20 @@ from worker.model_versions import ModelVersions
 _MOST_DIFFERENT = 10
 
 
-def activate(version: str, config: ConfigOption = None, data_dir: DataDirOption = None) -> None:
+def activate(version: str, yes: YesOption = False, config: ConfigOption = None, data_dir: DataDirOption = None) -> None:
     """Let a version read from the next study on; results so far stay as they are."""
     settings = settings_from(config, data_dir)
     if settings.model.version:
         raise ConfigurationInvalid(f"model.version is set to {settings.model.version} in the settings: empty it first")
     ModelVersions.offline(settings).reader(version)
+    confirm(f"Have {version} read every study from now on?", yes=yes)
     _choose(Role.ACTIVE, version, config, data_dir)
 
 
 def shadow(
     version: Annotated[str | None, typer.Argument(help="Version to run beside the active one.")] = None,
     off: Annotated[bool, typer.Option("--off", help="Run none.")] = False,
+    yes: YesOption = False,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
 ) -> None:
@@ -44,12 +46,13 @@ def shadow(
         raise Rejected("name a version, or say --off")
     if version is not None:
         ModelVersions.offline(settings_from(config, data_dir)).reader(version)
+    confirm(f"Run {version or 'no version'} in the shadow?", yes=yes)
     _choose(Role.SHADOW, version, config, data_dir)
 
 
 def _choose(role: Role, version: str | None, config: ConfigOption, data_dir: DataDirOption) -> None:
     engine = open_database(config, data_dir)
-    before = model_roles.choose(engine, role, version, datetime.now(UTC), getpass.getuser())
+    before = model_roles.choose(engine, role, version, datetime.now(UTC), operator())
     console.print(f"{role.value}: was {before or 'the default' if role is Role.ACTIVE else before}, is {version}")
 
 

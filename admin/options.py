@@ -28,6 +28,11 @@ PacsOption = Annotated[
     str | None,
     typer.Option("--pacs", metavar="AET@HOST:PORT", help="Send reports there, and only there.", show_default=False),
 ]
+SinceOption = Annotated[
+    str | None,
+    typer.Option("--since", help="From this time on, ISO 8601; local unless it names a zone.", show_default=False),
+]
+UntilOption = Annotated[str | None, typer.Option("--until", help="Before this time, ISO 8601.", show_default=False)]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
 _PEER = re.compile(r"(?P<ae_title>[^@]+)@(?P<host>\[[0-9a-fA-F:.]+\]|[^:@]+):(?P<port>[0-9]{1,5})")

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from admin.changes import YesOption, confirm, operator
 from admin.database import open_database
-from admin.exit_status import EXIT_INTERRUPTED
 from admin.options import ConfigOption, DataDirOption, JsonOption, moment
 from admin.output import console, print_json
 from db import reprocessing
@@ -24,7 +24,7 @@ def reprocess(
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Every finished study.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how many.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: YesOption = False,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
     json_output: JsonOption = False,
@@ -42,20 +42,10 @@ def reprocess(
         return
     if not chosen:
         raise Rejected("no finished study matches: nothing is reprocessed")
-    if not yes:
-        _confirm(len(chosen))
+    confirm(f"Reprocess {len(chosen)} studies?", yes=yes)
     now = datetime.now(UTC)
-    done = [s.study_instance_uid for s in chosen if reprocessing.reprocess(engine, s.id, now) is not None]
+    done = [s.study_instance_uid for s in chosen if reprocessing.reprocess(engine, s.id, now, operator()) is not None]
     _tell(json_output, len(chosen), len(done), done)
-
-
-def _confirm(number: int) -> None:
-    try:
-        typer.confirm(f"Reprocess {number} studies?", abort=True, err=True)
-    except typer.Abort as error:
-        if isinstance(error.__context__, KeyboardInterrupt):
-            raise typer.Exit(EXIT_INTERRUPTED) from None
-        raise
 
 
 def _tell(json_output: bool, matched: int, reprocessed: int, study_instance_uids: list[str]) -> None:

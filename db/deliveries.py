@@ -211,8 +211,8 @@ def of_result(engine: Engine, result_id: int) -> Sequence[Delivery]:
         return session.scalars(select(Delivery).where(Delivery.result_id == result_id).order_by(Delivery.id)).all()
 
 
-def resend(engine: Engine, delivery_ids: Sequence[int], now: datetime) -> int:
-    """Make deliveries due again, from the first attempt; returns how many were moved."""
+def resend(engine: Engine, delivery_ids: Sequence[int], now: datetime, by: str) -> int:
+    """Make deliveries due again, from the first attempt, as `by` asked for; returns how many were moved."""
     moved = 0
     for delivery_id in delivery_ids:
         with transaction(engine) as session:
@@ -222,6 +222,6 @@ def resend(engine: Engine, delivery_ids: Sequence[int], now: datetime) -> int:
                 continue
             result_id = session.get_one(Delivery, delivery_id).result_id
             study_id = session.get_one(Result, result_id).study_id
-            events.record(session, now, EventKind.DELIVERY_RESEND, study_id, delivery_id=delivery_id)
+            events.record(session, now, EventKind.DELIVERY_RESEND, study_id, delivery_id=delivery_id, by=by)
             moved += 1
     return moved

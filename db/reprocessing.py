@@ -40,8 +40,8 @@ def select_studies(engine: Engine, selection: Selection) -> Sequence[Study]:
         return session.scalars(query).all()
 
 
-def reprocess(engine: Engine, study_id: int, now: datetime) -> int | None:
-    """Open the next revision of one finished study and make it READY.
+def reprocess(engine: Engine, study_id: int, now: datetime, by: str) -> int | None:
+    """Open the next revision of one finished study and make it READY, as `by` asked for.
 
     Returns the revision, or None when the study is not finished any more. A FAILED revision has no
     result yet, so it is tried again under its own number.
@@ -56,5 +56,5 @@ def reprocess(engine: Engine, study_id: int, now: datetime) -> int | None:
             study.revision += 1
         start_over(study)
         study.status, study.ready_at = StudyStatus.READY, now
-        events.record(session, now, EventKind.REPROCESS_REQUESTED, study.id, revision=study.revision)
+        events.record(session, now, EventKind.REPROCESS_REQUESTED, study.id, revision=study.revision, by=by)
         return study.revision

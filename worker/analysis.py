@@ -22,6 +22,7 @@ from model.heatmap_levels import to_levels
 from worker.attempts import end_analysis
 from worker.pipeline import Pipeline, Reading, StoredImage
 from worker.queue import Doorbell
+from worker.store_check import StoreCheck
 
 _log = structlog.get_logger()
 
@@ -41,6 +42,7 @@ class StudyAnalysis:
         """`pipeline` gives the one in force: versions may change while the service runs."""
         self._engine = engine
         self._store = store
+        self._check = StoreCheck(engine, store)
         self._pipeline = pipeline
         self._doorbell = doorbell
         self._settings = settings
@@ -79,7 +81,8 @@ class StudyAnalysis:
         rows = instances.newest_of_study(self._engine, claim.study_id)
         images = [StoredImage(row.sop_instance_uid, self._store.path_of(row.relative_path)) for row in rows]
         pipeline = self._pipeline()
-        reading = pipeline.read_study(images, self._damaged(rows))
+        damaged = [row.sop_instance_uid for row in self._check.damaged(rows)]
+        reading = pipeline.read_study(images, damaged)
         new = _new_result(reading, rows, pipeline.version)
         shadow = _shadow_result(reading, new, pipeline.shadow_version)
         failpoint(Failpoint.ANALYSE_BEFORE_COMMIT, claim.study_instance_uid)
@@ -96,23 +99,6 @@ class StudyAnalysis:
             refusal=reading.refusal.code.value if reading.refusal else None,
         )
         self._ring(delivery_ids)
-
-    def _damaged(self, rows: Sequence[Instance]) -> list[str]:
-        """Name the instances whose file is missing or differs from what was acknowledged, and note it.
-
-        Looked at again after the note: whoever sends the bytes again from then on opens a new revision, and who
-        did before has mended the file.
-        """
-        damaged = self._unsound(rows)
-        if damaged:
-            instances.note_damage(self._engine, damaged, utc_now())
-            damaged = self._unsound(damaged)
-        for row in damaged:
-            _log.error("stored_instance_damaged", sop_instance_uid=row.sop_instance_uid, path=row.relative_path)
-        return [row.sop_instance_uid for row in damaged]
-
-    def _unsound(self, rows: Sequence[Instance]) -> list[Instance]:
-        return [row for row in rows if not self._store.verify(row.relative_path, row.sha256, row.size_bytes)]
 
     def _ring(self, delivery_ids: list[int]) -> None:
         try:

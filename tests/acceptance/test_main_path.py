@@ -153,7 +153,7 @@ def test_a_refused_report_is_listed_and_can_be_sent_again_by_command(
     assert pacs.reports == ()
     assert not reported(command)
     pacs.set_faults(Faults())
-    command.run("deliveries", "resend", "--failed")
+    command.run("deliveries", "resend", "--failed", "--yes")
     wait_until(lambda: reported(command), "REPORTED")
     assert len(pacs.reports) == 1
 

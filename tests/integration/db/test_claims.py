@@ -133,7 +133,7 @@ def test_a_failed_delivery_is_listed_and_can_be_sent_again(engine: Engine) -> No
     assert claim is not None
     assert deliveries.fail(engine, claim, LATER, "refused", 0xA900)
     assert [row.id for row, _, _ in deliveries.listed(engine, DeliveryState.FAILED, 10)] == ids
-    assert deliveries.resend(engine, ids, LATER) == 1
+    assert deliveries.resend(engine, ids, LATER, "test") == 1
     assert list(deliveries.due(engine, LATER, None)) == ids
 
 
@@ -191,8 +191,8 @@ def test_reprocessing_opens_a_revision_that_supersedes(engine: Engine) -> None:
     received(engine)
     results.commit_result(engine, claimed(engine), suspected(), [], LATER)
     (chosen,) = reprocessing.select_studies(engine, Selection(status=StudyStatus.ANALYSED))
-    assert reprocessing.reprocess(engine, chosen.id, LATER) == 2
-    assert reprocessing.reprocess(engine, chosen.id, LATER) is None
+    assert reprocessing.reprocess(engine, chosen.id, LATER, "test") == 2
+    assert reprocessing.reprocess(engine, chosen.id, LATER, "test") is None
     claim = studies.claim(engine, chosen.id, "t2", LATER, LEASE)
     assert claim is not None
     results.commit_result(engine, claim, suspected(), [], LATER)

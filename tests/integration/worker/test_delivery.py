@@ -53,7 +53,7 @@ def test_sending_again_sends_the_same_instance(
 ) -> None:
     """The answer was lost, so it is sent twice: one SOP Instance UID, one report in the PACS."""
     collaborators.delivery.run(delivery_id, "t1")
-    deliveries.resend(collaborators.engine, [delivery_id], row(collaborators).created_at)
+    deliveries.resend(collaborators.engine, [delivery_id], row(collaborators).created_at, "test")
     collaborators.delivery.run(delivery_id, "t2")
     assert len(pacs.attempts) == 2
     assert len(pacs.reports) == 1

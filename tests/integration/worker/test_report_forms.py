@@ -67,7 +67,7 @@ class Site:
 
     def reprocess(self, result: Result) -> Result:
         """Read the study once more."""
-        assert reprocessing.reprocess(self.collaborators.engine, result.study_id, datetime.now(UTC))
+        assert reprocessing.reprocess(self.collaborators.engine, result.study_id, datetime.now(UTC), "test")
         self.collaborators.analysis.run(result.study_id, "again")
         ((_, newest, _), *_) = deliveries.listed(self.collaborators.engine, None, 1)
         return newest
@@ -82,7 +82,7 @@ class Site:
     def resend(self, result: Result) -> list[DeliveryState]:
         """Send a result's reports again, as the administrator can."""
         engine = self.collaborators.engine
-        deliveries.resend(engine, [d.id for d in deliveries.of_result(engine, result.id)], datetime.now(UTC))
+        deliveries.resend(engine, [d.id for d in deliveries.of_result(engine, result.id)], datetime.now(UTC), "test")
         return self.deliver(result)
 
     def close(self) -> None:

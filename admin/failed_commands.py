@@ -11,7 +11,7 @@ from admin.options import ConfigOption, DataDirOption, JsonOption
 from admin.output import console, print_json, print_table
 from db import deliveries, delivery_choice, reprocessing
 from db.delivery_choice import DeliveryChoice
-from db.reprocessing import Selection
+from db.reprocessing import Request, Selection
 from db.session import Engine
 from db.tables import Study
 from domain.errors import Rejected
@@ -94,5 +94,5 @@ def _try_again(engine: Engine, row: dict[str, Any]) -> bool:
     """Say whether it was moved: somebody else may have done so since it was listed."""
     now, by = datetime.now(UTC), operator()
     if row["what"] == "study":
-        return reprocessing.reprocess(engine, row["id"], now, by) is not None
+        return reprocessing.reprocess(engine, row["id"], now, Request(by)) is not None
     return deliveries.resend(engine, [row["id"]], now, by) == 1

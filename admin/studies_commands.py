@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
+from admin import studies_find
 from admin.database import open_database
 from admin.options import ConfigOption, DataDirOption, JsonOption
 from admin.output import cell, console, print_json, print_table
@@ -15,7 +16,8 @@ from db.tables import Delivery, Result, Study
 from domain.errors import Rejected
 from domain.study import StudyStatus
 
-app = typer.Typer(help="List studies, or show one with its history.", no_args_is_help=True)
+app = typer.Typer(help="List studies, find them by patient, or show one with its history.", no_args_is_help=True)
+app.command("find")(studies_find.find)
 
 
 @app.command("list")

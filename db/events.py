@@ -34,6 +34,8 @@ class EventKind(StrEnum):
     DELIVERY_RESEND = "delivery_resend"
     STUDY_REPORTED = "study_reported"
     MODEL_ROLE_CHANGED = "model_role_changed"
+    REPROCESS_BEGUN = "reprocess_begun"
+    REPROCESS_MARKED = "reprocess_marked"
     INTAKE_STOPPED = "intake_stopped"
     INTAKE_RESUMED = "intake_resumed"
 

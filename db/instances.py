@@ -13,6 +13,7 @@ from db import events
 from db.events import EventKind
 from db.session import reading, transaction
 from db.tables import Association, Base, Instance, Study
+from domain.priority import QueuePriority
 from domain.study import StudyStatus
 
 
@@ -184,6 +185,7 @@ def start_over(study: Study) -> None:
     study.claimed_by = study.claim_token = study.lease_until = study.not_before = study.queued_at = study.last_error = (
         None
     )
+    study.queue_priority, study.wanted_version, study.reprocess_run = QueuePriority.LIVE, None, None
     study.ready_at = study.analysis_started_at = study.analysed_at = study.reported_at = None
 
 

@@ -10,6 +10,7 @@ from db.events import EventKind
 from db.session import reading, transaction
 from db.studies import has_images
 from db.tables import Delivery, Event, Instance, Study
+from domain.priority import QueuePriority
 from domain.study import DeliveryState, StudyStatus
 
 _UNREAD = (StudyStatus.READY, StudyStatus.ANALYSING)
@@ -18,10 +19,14 @@ _CHANGES = (EventKind.INTAKE_STOPPED, EventKind.INTAKE_RESUMED)
 
 
 def waiting(engine: Engine) -> int:
-    """Count the studies that are not analysed yet and the reports that are not sent yet."""
+    """Count the studies that are not analysed yet and the reports that are not sent yet.
+
+    What is only reprocessed, in the background, stands in no new image's way.
+    """
     # Our own output, sent back, opens a study that nobody will read.
     arriving = and_(Study.status == StudyStatus.RECEIVING, has_images())
-    unread = select(func.count()).select_from(Study).where(or_(Study.status.in_(_UNREAD), arriving))
+    is_live = Study.queue_priority == QueuePriority.LIVE
+    unread = select(func.count()).select_from(Study).where(or_(Study.status.in_(_UNREAD), arriving), is_live)
     unsent = select(func.count()).select_from(Delivery).where(Delivery.state.in_(_UNSENT))
     with reading(engine) as session:
         return int(session.scalar(unread) or 0) + int(session.scalar(unsent) or 0)

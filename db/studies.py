@@ -12,6 +12,7 @@ from db import events
 from db.events import EventKind
 from db.session import reading, transaction
 from db.tables import Association, Instance, Study
+from domain.priority import QueuePriority
 from domain.study import StudyStatus
 
 _UNCLAIMED = {"claimed_by": None, "claim_token": None, "lease_until": None}
@@ -28,6 +29,8 @@ class Claim:
     attempt: int
     #: Fencing token, new with each claim: every later move compares it.
     token: str
+    #: The version that shall read it; None: the active one.
+    wanted_version: str | None = None
 
 
 def mark_ready(engine: Engine, now: datetime, quiet: timedelta, stale: timedelta) -> list[int]:
@@ -97,6 +100,7 @@ def _claim_of(study: Study) -> Claim:
         revision=study.revision,
         attempt=study.attempts,
         token=study.claim_token or "",
+        wanted_version=study.wanted_version,
     )
 
 
@@ -167,14 +171,21 @@ def release_all_claims(engine: Engine) -> int:
         return session.connection().execute(statement).rowcount
 
 
-def due(engine: Engine, now: datetime, requeue_before: datetime | None, limit: int = 500) -> Sequence[int]:
-    """List READY studies to ring for: never rung for, or rung for before `requeue_before`."""
+def due(
+    engine: Engine,
+    now: datetime,
+    requeue_before: datetime | None,
+    limit: int = 500,
+    queue_priority: QueuePriority = QueuePriority.LIVE,
+) -> Sequence[int]:
+    """List READY studies of one priority to ring for: never rung for, or rung for before `requeue_before`."""
     unheard: ColumnElement[bool] = Study.queued_at.is_(None)
     if requeue_before is not None:
         unheard = or_(unheard, Study.queued_at < requeue_before)
     query = (
         select(Study.id)
-        .where(Study.status == StudyStatus.READY, or_(Study.not_before.is_(None), Study.not_before <= now), unheard)
+        .where(Study.status == StudyStatus.READY, Study.queue_priority == queue_priority)
+        .where(or_(Study.not_before.is_(None), Study.not_before <= now), unheard)
         .order_by(Study.ready_at)
         .limit(limit)
     )

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine, exists, func, select
 
 from db.session import reading
-from db.tables import Association, Instance
+from db.tables import Association, Instance, Study
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +47,14 @@ def has_images(engine: Engine, study_id: int) -> bool:
     """Say whether anything of a study came that was not made here."""
     with reading(engine) as session:
         return bool(session.scalar(select(exists().where(Instance.study_id == study_id, ~Instance.is_own_output))))
+
+
+def received_between(engine: Engine, since: datetime | None, until: datetime | None) -> Sequence[Study]:
+    """List the studies whose newest image came at or after, and before, these times; None does not restrict."""
+    query = select(Study).order_by(Study.id)
+    if since is not None:
+        query = query.where(Study.last_received_at >= since)
+    if until is not None:
+        query = query.where(Study.last_received_at < until)
+    with reading(engine) as session:
+        return session.scalars(query).all()

@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from domain.finding import Assessment, RefusalCode
-from domain.priority import ReadingPriority
+from domain.priority import QueuePriority, ReadingPriority
 from domain.study import DeliveryState, StudyStatus
 
 
@@ -64,6 +64,7 @@ class Base(DeclarativeBase):
         Assessment: _enum(Assessment),
         RefusalCode: _enum(RefusalCode),
         ReadingPriority: _enum(ReadingPriority),
+        QueuePriority: _enum(QueuePriority),
         dict[str, Any]: JSON,
         list[dict[str, Any]]: JSON,
         list[str]: JSON,
@@ -98,6 +99,11 @@ class Study(Base):
     queued_at: Mapped[datetime | None]
     #: Why the last attempt failed, without patient data.
     last_error: Mapped[str | None] = mapped_column(Text)
+    #: Of the current revision: when it is queued, the version that shall read it (None: the active one), and the
+    #: reprocessing that asked for it.
+    queue_priority: Mapped[QueuePriority] = mapped_column(default=QueuePriority.LIVE)
+    wanted_version: Mapped[str | None] = mapped_column(String(64))
+    reprocess_run: Mapped[str | None] = mapped_column(String(32), index=True)
 
     __table_args__ = (
         Index(None, "status", "last_received_at"),

@@ -22,6 +22,15 @@ class ReadingPriority(StrEnum):
         return list(ReadingPriority).index(self)
 
 
+class QueuePriority(StrEnum):
+    """Which studies are analysed first; it says nothing of how urgent a study is to read."""
+
+    #: As they come.
+    LIVE = "LIVE"
+    #: Reprocessed in bulk: queued only while the queues are short.
+    BACKGROUND = "BACKGROUND"
+
+
 #: Requested Procedure Priority (0040,1003), PS3.4 Table C.6.1: what the order asked for.
 _ORDERED = {
     "STAT": ReadingPriority.STAT,

@@ -34,12 +34,12 @@ class StudyAnalysis:
         self,
         engine: Engine,
         store: InstanceStore,
-        pipeline: Callable[[], Pipeline],
+        pipeline: Callable[[str | None], Pipeline],
         doorbell: Doorbell,
         settings: AnalysisSettings,
         destinations: Sequence[str],
     ) -> None:
-        """`pipeline` gives the one in force: versions may change while the service runs."""
+        """`pipeline` gives that of a version, or with None the one in force: it may change while the service runs."""
         self._engine = engine
         self._store = store
         self._check = StoreCheck(engine, store)
@@ -50,7 +50,7 @@ class StudyAnalysis:
 
     def warm_up(self) -> None:
         """Load the network before the first study comes."""
-        self._pipeline().warm_up()
+        self._pipeline(None).warm_up()
 
     def run(self, study_id: int, task_id: str) -> None:
         """Analyse the study if it is to be had; what fails is given back with a wait, or FAILED.
@@ -80,7 +80,7 @@ class StudyAnalysis:
         failpoint(Failpoint.ANALYSE_AFTER_CLAIM, claim.study_instance_uid)
         rows = instances.newest_of_study(self._engine, claim.study_id)
         images = [StoredImage(row.sop_instance_uid, self._store.path_of(row.relative_path)) for row in rows]
-        pipeline = self._pipeline()
+        pipeline = self._pipeline(claim.wanted_version)
         damaged = [row.sop_instance_uid for row in self._check.damaged(rows)]
         reading = pipeline.read_study(images, damaged)
         new = _new_result(reading, rows, pipeline.version)

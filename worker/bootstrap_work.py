@@ -38,7 +38,7 @@ class WorkCollaborators(Collaborators):
         return StudyAnalysis(
             self.engine,
             self.store,
-            self.versions.current,
+            self.versions.pipeline,
             self.doorbell,
             self.settings.analysis,
             list(self.destinations),

@@ -36,6 +36,7 @@ class ModelVersions:
         self._roles = roles
         self._loaded: tuple[str, str | None] | None = None
         self._pipeline: Pipeline | None = None
+        self._wanted: Pipeline | None = None
 
     @classmethod
     def of_service(cls, settings: Settings, engine: Engine) -> "ModelVersions":
@@ -50,6 +51,14 @@ class ModelVersions:
     def active_version(self) -> str:
         """Name the version that reads: the configured, the chosen, or the default one."""
         return self._settings.model.version or self._roles().get(Role.ACTIVE) or DEFAULT_VERSION
+
+    def pipeline(self, version: str | None) -> Pipeline:
+        """Give the pipeline of a version, or with None the one in force. Raises as `current` does."""
+        if version is None:
+            return self.current()
+        if self._wanted is None or self._wanted.version != version:
+            self._wanted = self._load(version, None)
+        return self._wanted
 
     def current(self) -> Pipeline:
         """Give the pipeline in force. Raises ConfigurationInvalid, StoreUnavailable."""

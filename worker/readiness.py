@@ -11,10 +11,13 @@ from db.session import Engine
 from domain.clock import utc_now
 from domain.errors import BrokerUnavailable, StoreUnavailable
 from domain.failpoints import Failpoint, failpoint
+from domain.priority import QueuePriority
 from worker.attempts import end_analysis, end_delivery
 from worker.queue import ANALYSE_QUEUE, DELIVER_QUEUE, Doorbell
 
 _log = structlog.get_logger()
+#: Messages for each process that may wait in a queue before nothing more is rung for in the background.
+_BACKGROUND_TASKS = 4
 _LEASE_RAN_OUT = "the process died or hung: its lease ran out"
 
 
@@ -64,6 +67,17 @@ class Readiness:
             list(deliveries.due(self._engine, now, self._requeue_before(DELIVER_QUEUE, now)))
         )
         self._doorbell.ring_for_studies(list(studies.due(self._engine, now, self._requeue_before(ANALYSE_QUEUE, now))))
+        self._ring_in_the_background(now)
+
+    def _ring_in_the_background(self, now: datetime) -> None:
+        """Ring for what is reprocessed in bulk, as long as both queues are so short that nothing live waits for it."""
+        most = _BACKGROUND_TASKS * self._analysis_settings.processes
+        room = most - self._doorbell.depth(ANALYSE_QUEUE)
+        reports_wait = self._doorbell.depth(DELIVER_QUEUE) > _BACKGROUND_TASKS * self._delivery_settings.processes
+        if room > 0 and not reports_wait:
+            requeue_before = self._requeue_before(ANALYSE_QUEUE, now)
+            due = studies.due(self._engine, now, requeue_before, room, QueuePriority.BACKGROUND)
+            self._doorbell.ring_for_studies(list(due))
 
     def _requeue_before(self, queue: str, now: datetime) -> datetime | None:
         """Rung for before this and still waiting: forgotten. None while the queue still holds messages."""

@@ -199,7 +199,7 @@ def test_counting_what_reprocess_would_do_is_a_success_with_none(tmp_path: Path)
     """--dry-run was asked for a number, and gives one."""
     run("db", "upgrade", "--data-dir", str(tmp_path))
     told = json.loads(run("reprocess", "--all", "--dry-run", "--json", "--data-dir", str(tmp_path)))
-    assert told == {"matched": 0, "reprocessed": 0, "study_instance_uids": []}
+    assert (told["matched"], told["study_instance_uids"]) == (0, [])
 
 
 def test_reprocess_without_a_choice_is_refused(tmp_path: Path) -> None:

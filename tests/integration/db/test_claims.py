@@ -4,10 +4,12 @@ from datetime import timedelta
 from sqlalchemy import Engine
 
 from db import deliveries, reports, reprocessing, results, studies
-from db.reprocessing import Selection
+from db.reprocessing import Request, Selection
 from db.tables import Report
+from domain.finding import Assessment
+from domain.priority import QueuePriority
 from domain.study import DeliveryState, StudyStatus
-from tests.integration.db.builders import LATER, LEASE, claimed, received, suspected
+from tests.integration.db.builders import LATER, LEASE, NOW, claimed, received, suspected
 
 EXPIRED = LATER + LEASE + timedelta(seconds=1)
 
@@ -191,13 +193,51 @@ def test_reprocessing_opens_a_revision_that_supersedes(engine: Engine) -> None:
     received(engine)
     results.commit_result(engine, claimed(engine), suspected(), [], LATER)
     (chosen,) = reprocessing.select_studies(engine, Selection(status=StudyStatus.ANALYSED))
-    assert reprocessing.reprocess(engine, chosen.id, LATER, "test") == 2
-    assert reprocessing.reprocess(engine, chosen.id, LATER, "test") is None
+    assert reprocessing.reprocess(engine, chosen.id, LATER, Request("test")) == 2
+    assert reprocessing.reprocess(engine, chosen.id, LATER, Request("test")) is None
     claim = studies.claim(engine, chosen.id, "t2", LATER, LEASE)
     assert claim is not None
     results.commit_result(engine, claim, suspected(), [], LATER)
     first, second = results.of_study(engine, chosen.id)
     assert (first.revision, second.revision, second.supersedes_id) == (1, 2, first.id)
+
+
+def test_reprocessing_selects_by_the_newest_result_and_by_time(engine: Engine) -> None:
+    """What an earlier revision said, or a shadow, selects nothing; what is None does not restrict."""
+    received(engine)
+    results.commit_result(engine, claimed(engine), suspected("old"), [], LATER, shadow=suspected("shadow"))
+    reprocessing.reprocess(engine, 1, LATER, Request("test"))
+    claim = studies.claim(engine, 1, "t2", LATER, LEASE)
+    assert claim is not None
+    results.commit_result(engine, claim, suspected("new"), [], LATER)
+    assert [
+        len(reprocessing.select_studies(engine, selection))
+        for selection in (
+            Selection(model_version="new", assessment=Assessment.SUSPECTED, since=NOW),
+            Selection(model_version="old"),
+            Selection(model_version="shadow"),
+            Selection(assessment=Assessment.NOT_DETECTED),
+            Selection(since=LATER),
+            Selection(until=NOW),
+            Selection(study_instance_uids=("1.2.3", "1.2.4")),
+            Selection(study_instance_uids=()),
+        )
+    ] == [1, 0, 0, 0, 0, 0, 1, 0]
+
+
+def test_a_late_image_takes_a_study_out_of_its_reprocessing(engine: Engine) -> None:
+    """It is live again, and the active version reads it."""
+    received(engine)
+    results.commit_result(engine, claimed(engine), suspected(), [], LATER)
+    request = Request("test", QueuePriority.BACKGROUND, "wanted", "run")
+    assert reprocessing.reprocess(engine, 1, LATER, request) == 2
+    assert studies.due(engine, LATER, None) == []
+    assert studies.due(engine, LATER, None, queue_priority=QueuePriority.BACKGROUND) == [1]
+    received(engine, 2, received_at=LATER)
+    study = studies.find(engine, "1.2.3")
+    assert study is not None
+    assert (study.queue_priority, study.wanted_version, study.reprocess_run) == (QueuePriority.LIVE, None, None)
+    assert study.revision == 2
 
 
 def test_only_finished_studies_are_selected_for_reprocessing(engine: Engine) -> None:

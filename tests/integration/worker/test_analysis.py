@@ -32,7 +32,7 @@ class BrokenPipeline:
 
 def break_pipeline(collaborators: WorkCollaborators, error: Exception) -> None:
     """Put a pipeline that raises in the place of the real one."""
-    collaborators.__dict__["versions"] = SimpleNamespace(current=lambda: BrokenPipeline(error))
+    collaborators.__dict__["versions"] = SimpleNamespace(pipeline=lambda _: BrokenPipeline(error))
 
 
 def test_a_study_is_analysed_once_however_often_it_is_rung_for(

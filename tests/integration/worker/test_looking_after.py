@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -45,7 +46,7 @@ class Commands:
         assert result.exit_code == exit_code, result.output
         return result.stdout
 
-    def json(self, *words: str, exit_code: int = 0) -> object:
+    def json(self, *words: str, exit_code: int = 0) -> Any:
         """Run a command with --json."""
         return json.loads(self.run(*words, "--json", exit_code=exit_code))
 

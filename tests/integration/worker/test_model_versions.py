@@ -8,8 +8,9 @@ from typer.testing import CliRunner
 
 from admin.cli import build_app
 from config.load import load_settings
-from db import deliveries, model_roles, results
+from db import deliveries, model_roles, reprocessing, results
 from db.model_roles import Role
+from db.reprocessing import Request
 from domain.errors import ConfigurationInvalid
 from model.classifier import packaged_weights
 from model.versions import DEFAULT_VERSION
@@ -86,3 +87,15 @@ def test_a_version_in_the_settings_goes_before_a_chosen_one() -> None:
     free = load_settings(None)
     assert ModelVersions(free, lambda: {Role.ACTIVE: "other"}).active_version() == "other"
     assert ModelVersions.offline(free).active_version() == DEFAULT_VERSION
+
+
+def test_a_study_is_reprocessed_by_the_version_that_was_asked_for(versions: WorkCollaborators, tmp_path: Path) -> None:
+    """Without activating it, and without a shadow beside it; the next live study is read by the active one."""
+    study = store_study(versions, tmp_path / "dicom")
+    versions.analysis.run(study.id, "t")
+    reprocessing.reprocess(versions.engine, study.id, NOW, Request("test", version="second"))
+    versions.analysis.run(study.id, "t2")
+    other = store_study(versions, tmp_path / "dicom", study=2)
+    versions.analysis.run(other.id, "t3")
+    read_by = [[result.model_version for result in results_of(versions, each)] for each in (study, other)]
+    assert read_by == [[DEFAULT_VERSION, "second"], [DEFAULT_VERSION]]

@@ -18,6 +18,7 @@ from pydicom.uid import (
 from config.destinations import DestinationSettings
 from config.settings import Settings
 from db import deliveries, heat_maps, reports, reprocessing, schema
+from db.reprocessing import Request
 from db.tables import Result
 from dicom_gateway.pacs_sop_classes import REPORT_SOP_CLASSES
 from dicom_gateway.simulated_pacs import Faults, SimulatedPacs
@@ -67,7 +68,7 @@ class Site:
 
     def reprocess(self, result: Result) -> Result:
         """Read the study once more."""
-        assert reprocessing.reprocess(self.collaborators.engine, result.study_id, datetime.now(UTC), "test")
+        assert reprocessing.reprocess(self.collaborators.engine, result.study_id, datetime.now(UTC), Request("test"))
         self.collaborators.analysis.run(result.study_id, "again")
         ((_, newest, _), *_) = deliveries.listed(self.collaborators.engine, None, 1)
         return newest

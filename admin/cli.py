@@ -42,6 +42,7 @@ _COMMANDS = (
     _Command("failed", "admin.failed_commands", "app", _DAILY),
     _Command("reprocess", "admin.reprocess_command", "reprocess", _DAILY),
     _Command("verify", "admin.verify_command", "verify", _DAILY),
+    _Command("purge", "admin.purge_command", "purge", _DAILY),
     _Command("config", "admin.config_commands", "app", _DAILY),
     _Command("db", "admin.db_commands", "app", _DAILY),
     _Command("model", "admin.model_commands", "app", _DAILY),

@@ -30,6 +30,12 @@ _WORDS = {
         "the file of {sop_instance_uid} is missing or altered", "a file that fails its checksum is never scored"
     ),
     EventKind.INSTANCE_MENDED: EventWords("the file of {sop_instance_uid} is whole again"),
+    EventKind.STUDY_PURGED: EventWords(
+        "{instances} images removed by {by} ({reason})", "every report is delivered; results, reports and events stay"
+    ),
+    EventKind.INSTANCE_RESTORED: EventWords(
+        "{sop_instance_uid}, removed before, was sent again", "a result that was made from it stays"
+    ),
     EventKind.OWN_OUTPUT_RETURNED: EventWords(
         "{calling_ae_title} sent back what this service made", "kept, and never read"
     ),

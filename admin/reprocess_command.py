@@ -82,14 +82,7 @@ def reprocess(
     bulk = BulkReprocessing(engine, selection, model, operator())
     run = None if dry_run else bulk.find()
     if run is None:
-        chosen = reprocessing.select_studies(engine, selection)
-        _check_unknown(uids, chosen)
-        _check_number(len(chosen), expect)
-        if dry_run:
-            _tell_dry(chosen, json_output=json_output)
-            return
-        if not chosen:
-            raise Rejected("no finished study matches: nothing is reprocessed")
+        chosen = _chosen(engine, selection, uids, expect, dry_run=dry_run, json_output=json_output)
         confirm(f"Reprocess {len(chosen)} studies?", yes=yes)
         run = bulk.begin(tuple(row.id for row in chosen))
     else:
@@ -110,8 +103,31 @@ def _of_patient(settings: Settings, engine: Engine, selection: Selection, query:
     return replace(selection, study_instance_uids=tuple(sorted(uids)))
 
 
-def _check_unknown(uids: Sequence[str] | None, chosen: Sequence[Study]) -> None:
+def _chosen(
+    engine: Engine,
+    selection: Selection,
+    uids: Sequence[str] | None,
+    expect: int | None,
+    *,
+    dry_run: bool,
+    json_output: bool,
+) -> Sequence[Study]:
+    """Give the studies that are meant; a dry run ends here, with what they are."""
+    chosen, gone = reprocessing.select_studies(engine, selection), reprocessing.without_images(engine, selection)
+    _check_unknown(uids, chosen, gone)
+    _check_number(len(chosen), expect)
+    if dry_run:
+        _tell_dry(chosen, gone, json_output=json_output)
+        raise typer.Exit
+    if not chosen:
+        raise Rejected("no finished study matches: nothing is reprocessed")
+    return chosen
+
+
+def _check_unknown(uids: Sequence[str] | None, chosen: Sequence[Study], gone: Sequence[str]) -> None:
     """Raise Rejected for Study Instance UIDs that would be left out without a word."""
+    if purged := [uid for uid in uids or () if uid in gone]:
+        raise Rejected(f"images removed after their retention time; have them sent again: {', '.join(purged[:_SHOWN])}")
     known = {study.study_instance_uid for study in chosen}
     if missing := [uid for uid in uids or () if uid not in known]:
         raise Rejected(f"unknown here, not finished yet, or not of that choice: {', '.join(missing[:_SHOWN])}")
@@ -122,11 +138,12 @@ def _check_number(matched: int, expect: int | None) -> None:
         raise Rejected(f"{matched} studies match, {expect} were expected: nothing was changed")
 
 
-def _tell_dry(chosen: Sequence[Study], *, json_output: bool) -> None:
+def _tell_dry(chosen: Sequence[Study], gone: Sequence[str], *, json_output: bool) -> None:
     uids = [study.study_instance_uid for study in chosen]
     by_status = dict(Counter(study.status.value for study in chosen))
     if json_output:
-        print_json({"matched": len(uids), "reprocessed": 0, "by_status": by_status, "study_instance_uids": uids})
+        facts = {"matched": len(uids), "reprocessed": 0, "by_status": by_status, "study_instance_uids": uids}
+        print_json({**facts, "without_images": list(gone)})
         return
     counts = ", ".join(f"{count} {status}" for status, count in sorted(by_status.items()))
     console.print(f"{len(uids)} studies match{f' ({counts})' if counts else ''}; nothing was changed")
@@ -134,6 +151,8 @@ def _tell_dry(chosen: Sequence[Study], *, json_output: bool) -> None:
         console.print(f"  {uid}")
     if len(uids) > _SHOWN:
         console.print(f"  and {len(uids) - _SHOWN} more")
+    if gone:
+        console.print(f"{len(gone)} more cannot be read again: their images were removed after their retention time")
 
 
 def _open(bulk: BulkReprocessing, run: Run) -> int:

@@ -22,6 +22,7 @@ from worker.bootstrap import Collaborators
 from worker.gateway_values import require_tls_files
 from worker.listening import run_listener
 from worker.queue import ANALYSE_QUEUE, DELIVER_QUEUE
+from worker.retention import look_until
 
 _log = structlog.get_logger()
 
@@ -74,12 +75,14 @@ def sweep(
     ae_title: AeTitleOption = None,
     pacs: PacsOption = None,
 ) -> None:
-    """Run only the sweep: find quiet studies, and ring for whatever is due."""
+    """Run only the sweep: find quiet studies, ring for whatever is due, and remove images whose time is over."""
     settings = settings_from(config, data_dir, dicom_port, ae_title, pacs)
     _begin(settings, "sweep")
     collaborators = Collaborators(settings)
     schema.require_newest(collaborators.engine)
     with stop_on_signal() as stop:
+        arguments = (stop, lambda: collaborators.retention)
+        threading.Thread(target=look_until, args=arguments, name="retention", daemon=True).start()
         _log.info("sweep_started")
         collaborators.readiness.run(stop)
 

@@ -36,7 +36,7 @@ def collect(settings: Settings) -> dict[str, Any]:
         "studies": overview.studies_by_status(engine),
         "deliveries": overview.deliveries_by_state(engine),
         "oldest_waiting_since": overview.oldest_waiting(engine),
-        "instances": {"count": instances, "bytes": stored_bytes},
+        "instances": {"count": instances, "bytes": stored_bytes, "purged": overview.instances_purged(engine)},
         "queue": _queue_depths(collaborators),
         "disk": _disk(settings),
         "receiving": receiving(collaborators),

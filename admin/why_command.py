@@ -58,6 +58,7 @@ def _sender(sender: Sender) -> dict[str, Any]:
 
 def _instance(row: Instance) -> dict[str, Any]:
     remarks = ["damaged"] if row.damaged_at else []
+    remarks += ["removed after its retention time"] if row.purged_at else []
     remarks += ["made by this service"] if row.is_own_output else []
     return {
         "sop_instance_uid": row.sop_instance_uid,

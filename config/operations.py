@@ -9,6 +9,17 @@ from config.section import Section
 #: Megabytes (10^6 bytes), fractions allowed.
 Megabytes = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
 
+#: A century.
+_LONGEST_DAYS = 36525
+
+
+class RetentionSettings(Section):
+    """How long images are kept after their study was reported."""
+
+    retain_days: Annotated[float, Field(ge=0, le=_LONGEST_DAYS, allow_inf_nan=False)]
+    purge_below_free_megabytes: Megabytes
+    keep_hours: Annotated[float, Field(ge=0, le=24 * _LONGEST_DAYS, allow_inf_nan=False)]
+
 
 class BackPressureSettings(Section):
     """When C-STORE is answered with A700, and when instances are accepted again."""

@@ -7,7 +7,7 @@ from pydantic import IPvAnyNetwork, PositiveInt, SecretStr, field_validator, mod
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from config.destinations import DestinationSettings
-from config.operations import BackPressureSettings
+from config.operations import BackPressureSettings, RetentionSettings
 from config.peers import PeerName, PeerSettings, contradictions
 from config.section import AeTitle, Host, ListenPort, PduBytes, Processes, Seconds, Section, WholeSeconds
 from config.tls import ListenerTlsSettings
@@ -132,6 +132,7 @@ class Settings(BaseSettings):
     service: ServiceSettings
     listener: ListenerSettings
     back_pressure: BackPressureSettings
+    retention: RetentionSettings
     readiness: ReadinessSettings
     database: DatabaseSettings
     broker: BrokerSettings
@@ -146,6 +147,13 @@ class Settings(BaseSettings):
         longest = max(self.analysis.hard_time_limit_seconds, self.delivery.hard_time_limit_seconds)
         if self.broker.visibility_timeout_seconds <= longest:
             message = f"broker.visibility_timeout_seconds must exceed every hard_time_limit_seconds ({longest})"
+            raise ValueError(message)
+        purge_below = self.retention.purge_below_free_megabytes
+        if 0 < purge_below < self.back_pressure.accept_above_free_megabytes:
+            message = (
+                "retention.purge_below_free_megabytes must be 0, or not below "
+                "back_pressure.accept_above_free_megabytes: else what is removed lets nothing in again"
+            )
             raise ValueError(message)
         names = [destination.name for destination in self.destinations]
         if len(names) != len(set(names)):

@@ -36,6 +36,9 @@ class EventKind(StrEnum):
     MODEL_ROLE_CHANGED = "model_role_changed"
     REPROCESS_BEGUN = "reprocess_begun"
     REPROCESS_MARKED = "reprocess_marked"
+    STUDY_PURGED = "study_purged"
+    ORPHANS_REMOVED = "orphans_removed"
+    INSTANCE_RESTORED = "instance_restored"
     INTAKE_STOPPED = "intake_stopped"
     INTAKE_RESUMED = "intake_resumed"
 

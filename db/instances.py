@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 from db import events
 from db.events import EventKind
 from db.session import reading, transaction
-from db.tables import Association, Base, Instance, Study
+from db.tables import Association, Base, Instance, Result, Study
+from domain.finding import RefusalCode
 from domain.priority import QueuePriority
 from domain.study import StudyStatus
 
@@ -48,6 +49,8 @@ class Recorded(StrEnum):
     DIFFERS = "differs"
     #: The same UID and the same bytes, whose file had been found damaged: it is whole again.
     MENDED = "mended"
+    #: The same UID and the same bytes, whose file had been removed after its retention time: it is there again.
+    RESTORED = "restored"
 
 
 def record_instance(engine: Engine, new: NewInstance) -> Recorded:
@@ -62,7 +65,7 @@ def record_instance(engine: Engine, new: NewInstance) -> Recorded:
         _note_association(session, new, study)
         known_uid = session.scalar(select(exists().where(Instance.sop_instance_uid == new.sop_instance_uid)))
         if not _insert_instance(session, new, study):
-            return _mend(session, study, new)
+            return _take_again(session, study, new)
         if new.is_own_output:
             _note_own_output(session, study, new)
         else:
@@ -139,19 +142,32 @@ def _insert_instance(session: Session, new: NewInstance, study: Study) -> bool:
     )
 
 
-def _mend(session: Session, study: Study, new: NewInstance) -> Recorded:
-    """Take a repeated instance: it changes nothing, unless its file was damaged, which these bytes have replaced."""
-    damaged = and_(
-        Instance.sop_instance_uid == new.sop_instance_uid,
-        Instance.sha256 == new.sha256,
-        Instance.damaged_at.is_not(None),
-    )
-    if not session.connection().execute(update(Instance).where(damaged).values(damaged_at=None)).rowcount:
+def _take_again(session: Session, study: Study, new: NewInstance) -> Recorded:
+    """Take a repeated instance: it changes nothing, unless its file was damaged or purged, and is there again now."""
+    row = session.scalars(
+        select(Instance).where(Instance.sop_instance_uid == new.sop_instance_uid, Instance.sha256 == new.sha256)
+    ).one()
+    if row.purged_at is not None:
+        row.purged_at = row.damaged_at = None
+        row.received_at = new.received_at  # it stays as long as a new one
+        if study.status not in {StudyStatus.ANALYSED, StudyStatus.REPORTED} or _asks_for_images(session, study):
+            _reopen(session, study, new)
+        kind, recorded = EventKind.INSTANCE_RESTORED, Recorded.RESTORED
+    elif row.damaged_at is not None:
+        row.damaged_at = None
+        _reopen(session, study, new)
+        kind, recorded = EventKind.INSTANCE_MENDED, Recorded.MENDED
+    else:
         return Recorded.DUPLICATE
-    _reopen(session, study, new)
-    kind = EventKind.INSTANCE_MENDED
     events.record(session, new.received_at, kind, study.id, sop_instance_uid=new.sop_instance_uid)
-    return Recorded.MENDED
+    return recorded
+
+
+def _asks_for_images(session: Session, study: Study) -> bool:
+    """Say whether the newest result could not be made because images are gone; one that was made stays."""
+    newest = select(Result).where(Result.study_id == study.id, ~Result.is_shadow).order_by(Result.id.desc()).limit(1)
+    result = session.scalars(newest).one_or_none()
+    return result is not None and result.refusal_code is RefusalCode.IMAGES_PURGED
 
 
 def _note_own_output(session: Session, study: Study, new: NewInstance) -> None:

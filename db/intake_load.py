@@ -33,10 +33,11 @@ def waiting(engine: Engine) -> int:
 
 
 def stored_bytes(engine: Engine, after_id: int = 0) -> tuple[int, int]:
-    """Sum up the files of the instances whose row id is above `after_id`; gives the bytes and the newest id."""
+    """Sum up the kept files of the instances whose row id is above `after_id`; gives the bytes and the newest id."""
     query = select(func.coalesce(func.sum(Instance.size_bytes), 0), func.coalesce(func.max(Instance.id), after_id))
+    query = query.where(Instance.id > after_id, Instance.purged_at.is_(None))
     with reading(engine) as session:
-        size, newest = session.execute(query.where(Instance.id > after_id)).one()
+        size, newest = session.execute(query).one()
     return int(size), int(newest)
 
 

@@ -16,6 +16,7 @@ _PAGE = 500
 def count(engine: Engine, study_instance_uid: str | None = None) -> int:
     """Count them, of one study or of all."""
     query = select(func.count()).select_from(Instance).join(Study, Study.id == Instance.study_id)
+    query = query.where(Instance.purged_at.is_(None))
     if study_instance_uid is not None:
         query = query.where(Study.study_instance_uid == study_instance_uid)
     with reading(engine) as session:
@@ -29,7 +30,7 @@ def pages(engine: Engine, study_instance_uid: str | None = None) -> Iterator[Seq
         query = (
             select(Instance, Study.study_instance_uid)
             .join(Study, Study.id == Instance.study_id)
-            .where(Instance.id > last)
+            .where(Instance.id > last, Instance.purged_at.is_(None))
             .order_by(Instance.id)
             .limit(_PAGE)
         )

@@ -25,10 +25,17 @@ def deliveries_by_state(engine: Engine) -> dict[str, int]:
 
 
 def instances_kept(engine: Engine) -> tuple[int, int]:
-    """Count the acknowledged instances, and their bytes."""
+    """Count the acknowledged instances whose files are kept, and their bytes."""
+    kept = select(func.count(), func.coalesce(func.sum(Instance.size_bytes), 0)).where(Instance.purged_at.is_(None))
     with reading(engine) as session:
-        count, size = session.execute(select(func.count(), func.coalesce(func.sum(Instance.size_bytes), 0))).one()
+        count, size = session.execute(kept).one()
     return int(count), int(size)
+
+
+def instances_purged(engine: Engine) -> int:
+    """Count the instances whose files were removed after their retention time."""
+    with reading(engine) as session:
+        return int(session.scalar(select(func.count()).where(Instance.purged_at.is_not(None))) or 0)
 
 
 def oldest_waiting(engine: Engine) -> datetime | None:

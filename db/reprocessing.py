@@ -4,14 +4,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Engine, func, or_, select
+from sqlalchemy import ColumnElement, Engine, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from db import events
 from db.events import EventKind
 from db.instances import start_over
 from db.session import reading, transaction
-from db.tables import Result, Study
+from db.tables import Instance, Result, Study
 from domain.finding import Assessment
 from domain.priority import QueuePriority
 from domain.study import StudyStatus
@@ -49,11 +49,23 @@ class Request:
 
 def select_studies(engine: Engine, selection: Selection, without_run: str | None = None) -> Sequence[Study]:
     """List the finished studies that a selection means, oldest first; those of one run may be left out."""
-    query = select(Study).where(Study.status.in_(DONE), *_conditions(selection)).order_by(Study.id)
+    query = select(Study).where(Study.status.in_(DONE), ~_lacks_images(), *_conditions(selection))
     if without_run is not None:
         query = query.where(or_(Study.reprocess_run.is_(None), Study.reprocess_run != without_run))
     with reading(engine) as session:
-        return session.scalars(query).all()
+        return session.scalars(query.order_by(Study.id)).all()
+
+
+def _lacks_images() -> ColumnElement[bool]:
+    """Condition on a study: images were purged, and reading what is left would take back its result."""
+    return exists().where(Instance.study_id == Study.id, Instance.purged_at.is_not(None), ~Instance.is_own_output)
+
+
+def without_images(engine: Engine, selection: Selection) -> Sequence[str]:
+    """List the UIDs of the studies that are meant and cannot be reprocessed, because their images are gone."""
+    query = select(Study.study_instance_uid).where(Study.status.in_(DONE), _lacks_images(), *_conditions(selection))
+    with reading(engine) as session:
+        return session.scalars(query.order_by(Study.id)).all()
 
 
 def _conditions(selection: Selection) -> Iterator[ColumnElement[bool]]:
@@ -79,8 +91,8 @@ def _newest_result(condition: ColumnElement[bool]) -> ColumnElement[bool]:
 def reprocess(engine: Engine, study_id: int, now: datetime, request: Request) -> int | None:
     """Open the next revision of one finished study and make it READY.
 
-    Returns the revision, or None when the study is not finished any more. A FAILED revision has no
-    result yet, so it is tried again under its own number.
+    Returns the revision, or None when the study is not finished any more, or its images are gone. A FAILED
+    revision has no result yet, so it is tried again under its own number.
     """
     with transaction(engine) as session:
         return reopen(session, study_id, now, request)
@@ -88,9 +100,8 @@ def reprocess(engine: Engine, study_id: int, now: datetime, request: Request) ->
 
 def reopen(session: Session, study_id: int, now: datetime, request: Request) -> int | None:
     """Do what `reprocess` does in the caller's transaction."""
-    study = session.scalars(
-        select(Study).where(Study.id == study_id, Study.status.in_(DONE)).with_for_update()
-    ).one_or_none()
+    reopenable = select(Study).where(Study.id == study_id, Study.status.in_(DONE), ~_lacks_images())
+    study = session.scalars(reopenable.with_for_update()).one_or_none()
     if study is None:
         return None
     if study.status is not StudyStatus.FAILED:

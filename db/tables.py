@@ -150,10 +150,12 @@ class Instance(Base):
     received_at: Mapped[datetime]
     #: When its file was found missing or altered; the same bytes, sent again, mend it.
     damaged_at: Mapped[datetime | None]
+    #: When it was decided that its file goes; the same bytes, sent again, bring it back.
+    purged_at: Mapped[datetime | None]
     #: Made by this service and sent back to it: kept, and never considered.
     is_own_output: Mapped[bool] = mapped_column(default=False)
 
-    __table_args__ = (UniqueConstraint("sop_instance_uid", "sha256"),)
+    __table_args__ = (UniqueConstraint("sop_instance_uid", "sha256"), Index(None, "purged_at", "study_id"))
 
 
 class Result(Base):

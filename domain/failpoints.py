@@ -42,6 +42,8 @@ class Failpoint(StrEnum):
     DELIVER_AFTER_REPORT_KEPT = "deliver.after_report_kept"
     DELIVER_AFTER_SEND = "deliver.after_send"
     DELIVER_AFTER_RECORD = "deliver.after_record"
+    PURGE_AFTER_MARK = "purge.after_mark"
+    PURGE_AFTER_MOVE = "purge.after_move"
 
 
 class FailAction(StrEnum):

@@ -44,6 +44,8 @@ class RefusalCode(StrEnum):
     OUTSIDE_POPULATION = "outside_population"
     #: The file is missing or differs from what was acknowledged.
     STORE_DAMAGED = "store_damaged"
+    #: The file was removed after its retention time.
+    IMAGES_PURGED = "images_purged"
     #: The study holds no instance that could be considered.
     NO_IMAGE = "no_image"
 
@@ -67,6 +69,7 @@ _WORDS = {
     RefusalCode.NO_PIXELS: "no pixel data",
     RefusalCode.OUTSIDE_POPULATION: "patient outside the intended population",
     RefusalCode.STORE_DAMAGED: "stored image missing or altered: send it again",
+    RefusalCode.IMAGES_PURGED: "earlier image removed after its retention time: send it again",
     RefusalCode.NO_IMAGE: "no image to consider",
 }
 

@@ -82,7 +82,8 @@ class StudyAnalysis:
         images = [StoredImage(row.sop_instance_uid, self._store.path_of(row.relative_path)) for row in rows]
         pipeline = self._pipeline(claim.wanted_version)
         damaged = [row.sop_instance_uid for row in self._check.damaged(rows)]
-        reading = pipeline.read_study(images, damaged)
+        purged = [row.sop_instance_uid for row in rows if row.purged_at is not None]
+        reading = pipeline.read_study(images, damaged, purged)
         new = _new_result(reading, rows, pipeline.version)
         shadow = _shadow_result(reading, new, pipeline.shadow_version)
         failpoint(Failpoint.ANALYSE_BEFORE_COMMIT, claim.study_instance_uid)

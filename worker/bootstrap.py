@@ -11,12 +11,14 @@ from dicom_gateway.association_policy import AssociationPolicy
 from dicom_gateway.association_scu import Destination
 from dicom_gateway.instance_store import InstanceStore
 from dicom_gateway.scp_config import ScpConfig
+from dicom_gateway.store_removal import StoreRemoval
 from dicom_gateway.transfer_syntaxes import RECEIVED_TRANSFER_SYNTAXES
 from worker.gateway_values import client_tls, peer_profile, server_tls
 from worker.intake import Intake
 from worker.intake_watch import IntakeWatch
 from worker.queue import Doorbell, make_celery
 from worker.readiness import Readiness
+from worker.retention import Retention
 
 
 class Collaborators:
@@ -54,6 +56,13 @@ class Collaborators:
     def intake_watch(self) -> IntakeWatch:
         """What stops the Storage SCP before the disk is full or the queue endless."""
         return IntakeWatch(self.engine, self.store, self.settings.back_pressure)
+
+    @cached_property
+    def retention(self) -> Retention:
+        """What removes the images of studies whose time is over."""
+        settings = self.settings
+        quota = settings.back_pressure.quota_megabytes
+        return Retention(self.engine, self.store, StoreRemoval(self.store), settings.retention, quota)
 
     @cached_property
     def readiness(self) -> Readiness:

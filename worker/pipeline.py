@@ -76,12 +76,15 @@ class Pipeline:
         """Run the network once, so that the first study does not wait for its loading."""
         self._active.model.warm_up()
 
-    def read_study(self, images: Sequence[StoredImage], damaged: Sequence[str] = ()) -> Reading:
-        """Read one study; `damaged` are the SOP Instance UIDs whose files are missing or altered.
+    def read_study(
+        self, images: Sequence[StoredImage], damaged: Sequence[str] = (), purged: Sequence[str] = ()
+    ) -> Reading:
+        """Read one study; `damaged` and `purged` are the SOP Instance UIDs whose files are unsound, or removed.
 
         Never raises for what an image is: the reading says so. Raises StoreUnavailable when the disk fails.
         """
         refusals = {uid: Refusal(RefusalCode.STORE_DAMAGED, "checksum or size differs") for uid in damaged}
+        refusals |= {uid: Refusal(RefusalCode.IMAGES_PURGED, "") for uid in purged}
         headers, ordered = _read_headers(images, refusals)
         candidates, by_header = choose_frontal(headers)
         refusals |= by_header
@@ -90,6 +93,9 @@ class Pipeline:
             ranked = [header.sop_instance_uid for header in candidates] + [image.sop_instance_uid for image in images]
             telling = next((refusals[uid] for uid in ranked if uid in refusals), Refusal(RefusalCode.NO_IMAGE, ""))
             reading = Reading(Assessment.UNDETERMINED, refusal=telling)
+        elif purged and reading.assessment is Assessment.NOT_DETECTED:
+            # What is left of a study must not take back what was seen in the whole.
+            reading = Reading(Assessment.UNDETERMINED, refusal=refusals[purged[0]], notes=reading.notes)
         return replace(
             reading,
             considered=tuple(image.sop_instance_uid for image in images),

@@ -37,7 +37,7 @@ class StoreCheck:
         self._store = store
 
     def damaged(self, rows: Sequence[Instance]) -> list[Instance]:
-        """List the instances whose file is missing or differs from what was acknowledged, and note it.
+        """List the instances whose file is missing or differs from what was acknowledged, and note it; purged ones not.
 
         Looked at again after the note: whoever sends the bytes again from then on opens a new revision, and who
         did before has mended the file. Raises StoreUnavailable.
@@ -52,7 +52,8 @@ class StoreCheck:
 
     def unsound(self, rows: Iterable[Instance]) -> list[Instance]:
         """List the instances whose file is missing or altered; nothing is noted."""
-        return [row for row in rows if not self._store.verify(row.relative_path, row.sha256, row.size_bytes)]
+        there = (row for row in rows if row.purged_at is None)
+        return [row for row in there if not self._store.verify(row.relative_path, row.sha256, row.size_bytes)]
 
     def check_all(self, study_instance_uid: str | None, on_progress: Callable[[int], None], *, notes: bool) -> Checked:
         """Look at every acknowledged file, of one study or of all; with `notes` what is found is written down.

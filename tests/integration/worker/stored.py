@@ -15,10 +15,15 @@ from worker.bootstrap_work import WorkCollaborators
 
 
 def store_study(
-    collaborators: WorkCollaborators, folder: Path, view: str = "AP", study: int = 1, truth: str = "pneumonia"
+    collaborators: WorkCollaborators,
+    folder: Path,
+    view: str = "AP",
+    study: int = 1,
+    truth: str = "pneumonia",
+    number: int = 1,
 ) -> Study:
     """Store one X-ray durably, record it, and let the sweep find the study quiet."""
-    file = write_xray(folder, study, view=view, truth=truth)
+    file = write_xray(folder, study, number, view=view, truth=truth)
     header = dcmread(file, stop_before_pixels=True)
     data_set = file.read_bytes()[144 + read_file_meta_info(file).FileMetaInformationGroupLength :]
     sha256 = hashlib.sha256(data_set).hexdigest()

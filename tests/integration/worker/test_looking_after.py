@@ -1,7 +1,6 @@
 """The commands of a bad day, on a service whose store, database and PACS are real."""
 
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -26,13 +25,6 @@ from tests.integration.worker.test_analysis import break_pipeline
 from worker.bootstrap_work import WorkCollaborators
 
 
-@pytest.fixture(autouse=True)
-def _quiet_log() -> Iterator[None]:
-    """Nobody configured the log: it must not mix with what commands print."""
-    with capture_logs():
-        yield
-
-
 class Commands:
     """The command line on the data folder of a test."""
 
@@ -42,7 +34,8 @@ class Commands:
     def run(self, *words: str, exit_code: int = 0, answer: str | None = None) -> str:
         """Run a command in this process, and give its standard output."""
         line = [*words, *self._place]
-        result = CliRunner().invoke(build_app(line), line, input=answer, catch_exceptions=False)
+        with capture_logs():  # nobody configured the log: it must not mix with what commands print
+            result = CliRunner().invoke(build_app(line), line, input=answer, catch_exceptions=False)
         assert result.exit_code == exit_code, result.output
         return result.stdout
 

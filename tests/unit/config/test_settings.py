@@ -80,6 +80,7 @@ def test_later_sources_win(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         ('[service]\ndata_dir = ""\n', ("service.data_dir", "folder")),
         ("[back_pressure]\naccept_above_free_megabytes = 5\n", ("back_pressure", "stop_below_free <= accept_above")),
         ("[back_pressure]\naccept_below_waiting = 30000\n", ("back_pressure", "accept_below_waiting <= stop_above")),
+        ("[retention]\npurge_below_free_megabytes = 5\n", ("purge_below_free_megabytes must be 0, or not below",)),
         ("[back_pressure]\nquota_megabytes = 10\n", ("back_pressure", "quota_megabytes must exceed")),
         ('[[destinations]]\nname = "a"\n', ("destinations.0.ae_title", "required")),
         ("[listener\n", ("cannot be read",)),

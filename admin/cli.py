@@ -42,6 +42,8 @@ _COMMANDS = (
     _Command("failed", "admin.failed_commands", "app", _DAILY),
     _Command("reprocess", "admin.reprocess_command", "reprocess", _DAILY),
     _Command("verify", "admin.verify_command", "verify", _DAILY),
+    _Command("backup", "admin.backup_commands", "backup", _DAILY),
+    _Command("restore", "admin.backup_commands", "restore", _DAILY),
     _Command("purge", "admin.purge_command", "purge", _DAILY),
     _Command("config", "admin.config_commands", "app", _DAILY),
     _Command("db", "admin.db_commands", "app", _DAILY),

@@ -39,6 +39,8 @@ class EventKind(StrEnum):
     STUDY_PURGED = "study_purged"
     ORPHANS_REMOVED = "orphans_removed"
     INSTANCE_RESTORED = "instance_restored"
+    BACKUP_MADE = "backup_made"
+    BACKUP_RESTORED = "backup_restored"
     INTAKE_STOPPED = "intake_stopped"
     INTAKE_RESUMED = "intake_resumed"
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Engine, and_, exists, func, select
+from sqlalchemy import ColumnElement, Engine, and_, exists, func, select, update
 from sqlalchemy.orm import Session, aliased
 
 from db import events
@@ -104,6 +104,14 @@ def purged_since(engine: Engine, since: datetime) -> Sequence[Instance]:
     """List the instances that were noted as gone lately: their files may still be there after a crash."""
     with reading(engine) as session:
         return session.scalars(select(Instance).where(Instance.purged_at >= since)).all()
+
+
+def note_gone(engine: Engine, instance_ids: Sequence[int], now: datetime) -> None:
+    """Note in a copy of the database what was purged in the original after the copy was made."""
+    if instance_ids:
+        with transaction(engine) as session:
+            gone = and_(Instance.id.in_(instance_ids), Instance.purged_at.is_(None))
+            session.execute(update(Instance).where(gone).values(purged_at=now))
 
 
 def is_purged(engine: Engine, instance_id: int) -> bool:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from admin import studies_find
+from admin import studies_export, studies_find
 from admin.database import open_database
 from admin.options import ConfigOption, DataDirOption, JsonOption
 from admin.output import cell, console, print_json, print_table
@@ -18,6 +18,7 @@ from domain.study import StudyStatus
 
 app = typer.Typer(help="List studies, find them by patient, or show one with its history.", no_args_is_help=True)
 app.command("find")(studies_find.find)
+app.command("export")(studies_export.export)
 
 
 @app.command("list")

@@ -14,8 +14,8 @@ from typing import Self
 from domain.errors import Rejected
 from worker.lifeline import die_with_parent
 
-#: Seconds within which a service must listen, on a slow and busy machine.
-_START_SECONDS = 60.0
+#: Seconds within which a service must listen, on a machine with ten times more to do; one that ends is told at once.
+_START_SECONDS = 240.0
 _STOP_SECONDS = 45.0
 _POLL_SECONDS = 0.05
 

@@ -6,6 +6,7 @@ from typing import Literal, Self
 from pydantic import IPvAnyNetwork, PositiveInt, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from config.commitment import CommitmentSettings
 from config.destinations import DestinationSettings
 from config.peers import PeerName, PeerSettings, contradictions
 from config.section import AeTitle, Host, ListenPort, PduBytes, Processes, Seconds, Section, WholeSeconds
@@ -136,6 +137,7 @@ class Settings(BaseSettings):
     analysis: AnalysisSettings
     model: ModelSettings
     delivery: DeliverySettings
+    commitment: CommitmentSettings
     destinations: tuple[DestinationSettings, ...] = ()
     peers: dict[PeerName, PeerSettings] = {}
 

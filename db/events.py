@@ -32,6 +32,11 @@ class EventKind(StrEnum):
     DELIVERY_RETRY = "delivery_retry"
     DELIVERY_FAILED = "delivery_failed"
     DELIVERY_RESEND = "delivery_resend"
+    COMMITMENT_ASKED = "commitment_asked"
+    REPORT_COMMITTED = "report_committed"
+    REPORT_VERIFIED = "report_verified"
+    REPORT_UNCONFIRMED = "report_unconfirmed"
+    REPORT_LOST = "report_lost"
     STUDY_REPORTED = "study_reported"
     MODEL_ROLE_CHANGED = "model_role_changed"
 

@@ -1,5 +1,6 @@
 """Where real collaborators are built from settings; what only workers need is in bootstrap_work."""
 
+from dataclasses import replace
 from functools import cached_property
 
 from celery import Celery
@@ -9,9 +10,12 @@ from config.settings import Settings
 from db.session import Engine, make_engine
 from dicom_gateway.association_policy import AssociationPolicy
 from dicom_gateway.association_scu import Destination
+from dicom_gateway.commitment_scp import CommitmentScp
 from dicom_gateway.instance_store import InstanceStore
 from dicom_gateway.scp_config import ScpConfig
 from dicom_gateway.transfer_syntaxes import RECEIVED_TRANSFER_SYNTAXES
+from worker.answering import CommitmentAnswering, SafeKeeping
+from worker.confirming import CommitmentAnswers
 from worker.gateway_values import client_tls, peer_profile, server_tls
 from worker.intake import Intake
 from worker.queue import Doorbell, make_celery
@@ -60,6 +64,33 @@ class Collaborators:
         """Where reports go, by name."""
         calling = self.settings.listener.ae_title
         return {d.name: destination(d, calling) for d in self.settings.destinations}
+
+    @cached_property
+    def commitment_answers(self) -> CommitmentAnswers:
+        """What takes the answers of destinations."""
+        return CommitmentAnswers(self.engine, self.settings.commitment, self.settings.delivery)
+
+    @cached_property
+    def answering(self) -> CommitmentAnswering:
+        """What the task answer_commitment does, and what takes the requests of senders."""
+        keeping, settings = SafeKeeping(self.engine, self.store), self.settings
+        attempts = settings.commitment.answer_attempts
+        return CommitmentAnswering(self.engine, keeping, self.way_to_sender, settings.delivery, attempts)
+
+    @cached_property
+    def commitment_scp(self) -> CommitmentScp:
+        """What the listener does about storage commitment."""
+        return CommitmentScp(
+            self.answering.on_asked, self.commitment_answers.on_reply, is_offered=self.settings.commitment.offer
+        )
+
+    def way_to_sender(self, calling_ae_title: str, called_ae_title: str) -> Destination | None:
+        """Give the way to a sender, by its setting or because it is a destination too; None when none is known."""
+        address = self.settings.commitment.address_of(calling_ae_title)
+        if address is not None:
+            return Destination(calling_ae_title, calling_ae_title, *address, called_ae_title)
+        known = (d for d in self.destinations.values() if d.ae_title == calling_ae_title)
+        return next((replace(d, calling_ae_title=called_ae_title) for d in known), None)
 
 
 def scp_config(settings: Settings) -> ScpConfig:

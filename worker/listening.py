@@ -41,6 +41,7 @@ def _receive(collaborators: Collaborators, stop: threading.Event, swept: int) ->
         intake.on_instance,
         on_association_open=intake.on_association_open,
         on_association_closed=intake.on_association_closed,
+        commitment=collaborators.commitment_scp,
     )
     scp.start()
     try:

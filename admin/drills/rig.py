@@ -19,7 +19,7 @@ from dicom_gateway.association_scu import Destination
 from dicom_gateway.simulated_pacs import SimulatedPacs
 from domain.errors import StoreUnavailable
 from domain.failpoints import FAILPOINTS_VARIABLE, Failpoints
-from domain.study import DeliveryState, StudyStatus
+from domain.study import ARRIVED, StudyStatus
 from worker.bootstrap import Collaborators
 
 #: Seconds after which what has not happened counts as stuck: long, because a slow machine is no fault.
@@ -165,7 +165,7 @@ class Rig:
             for result in results.of_study(engine, study.id)
             for delivery in deliveries.of_result(engine, result.id)
         ]
-        return all(state is DeliveryState.SENT for state in sent)
+        return all(state in ARRIVED for state in sent)
 
     def settle(self, studies_sent: Sequence[str], since: float, patience: float = PATIENCE_SECONDS) -> None:
         """Wait until studies are settled; what took too long is left to the count as stuck.

@@ -38,6 +38,7 @@ _COMMANDS = (
     _Command("doctor", "admin.doctor_command", "doctor", _DAILY),
     _Command("studies", "admin.studies_commands", "app", _DAILY),
     _Command("deliveries", "admin.deliveries_commands", "app", _DAILY),
+    _Command("commitments", "admin.commitments_commands", "app", _DAILY),
     _Command("reprocess", "admin.reprocess_command", "reprocess", _DAILY),
     _Command("config", "admin.config_commands", "app", _DAILY),
     _Command("db", "admin.db_commands", "app", _DAILY),

@@ -24,13 +24,13 @@ def list_deliveries(
     data_dir: DataDirOption = None,
     json_output: JsonOption = False,
 ) -> None:
-    """List deliveries, newest first."""
+    """List deliveries, newest first: SENT, VERIFIED by C-FIND, or COMMITTED by the destination."""
     engine = open_database(config, data_dir)
     rows = [_row(*found) for found in deliveries.listed(engine, state, limit)]
     if json_output:
         print_json(rows)
         return
-    columns = ("id", "study_instance_uid", "revision", "destination", "state", "attempts", "last_error")
+    columns = ("id", "study_instance_uid", "revision", "destination", "state", "attempts", "confirmation", "last_error")
     print_table(columns, ([row[column] for column in columns] for row in rows))
 
 
@@ -66,5 +66,8 @@ def _row(delivery: Delivery, result: Result, study: Study) -> dict[str, Any]:
         "attempts": delivery.attempts,
         "next_attempt_at": delivery.next_attempt_at,
         "sent_at": delivery.sent_at,
+        "confirm_at": delivery.confirm_at,
+        "confirmation": delivery.confirmation,
+        "losses": delivery.losses,
         "last_error": delivery.last_error,
     }

@@ -87,7 +87,7 @@ def _item(reference: SopReference, reason: int | None = None) -> Dataset:
 
 
 def _decoded(content: BytesIO | None, transfer_syntax: UID) -> Dataset:
-    if content is None:
+    if content is None or not content.getbuffer().nbytes:
         raise CommitmentInvalid(Status.NO_SUCH_ARGUMENT, "data set missing")
     try:
         dataset: Dataset = decode(content, transfer_syntax.is_implicit_VR, transfer_syntax.is_little_endian)

@@ -41,6 +41,8 @@ class CommitmentMode(StrEnum):
     FAIL = "fail"
     #: Takes the request, and never answers.
     SILENT = "silent"
+    #: Does not offer storage commitment.
+    OFF = "off"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,18 +9,20 @@ from pynetdicom import evt
 from pynetdicom.presentation import PresentationContext, build_context
 
 from dicom_gateway.association_scu import Destination
-from dicom_gateway.pacs_commitment import CommitmentManners, PacsCommitment
+from dicom_gateway.pacs_commitment import CommitmentManners, CommitmentMode, PacsCommitment
 from dicom_gateway.pacs_query import PacsQuery
 from dicom_gateway.verification_find import STUDY_ROOT_FIND
+
+_NO_COMMITMENT = CommitmentManners(mode=CommitmentMode.OFF)
 
 
 class PacsConfirming:
     """Both services, for one PACS."""
 
-    def __init__(self, manners: CommitmentManners | None = None, *, answers_queries: bool = False) -> None:
-        """Without `manners` the PACS has no storage commitment."""
+    def __init__(self, manners: CommitmentManners = _NO_COMMITMENT, *, answers_queries: bool = False) -> None:
+        """By default neither is offered."""
         self._instances: Callable[[], Sequence[Dataset]] = tuple
-        self.commitment = PacsCommitment(self._uids, manners) if manners is not None else None
+        self.commitment = PacsCommitment(self._uids, manners) if manners.mode is not CommitmentMode.OFF else None
         self._query = PacsQuery(self._held) if answers_queries else None
 
     def attach(self, instances: Callable[[], Sequence[Dataset]]) -> None:

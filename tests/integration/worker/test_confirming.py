@@ -28,6 +28,7 @@ from worker.bootstrap_work import WorkCollaborators
 
 _WAIT_SECONDS = 20.0
 _FOR_EVER = 3600.0
+_NO_COMMITMENT = CommitmentManners(mode=CommitmentMode.OFF)
 
 
 class Site:
@@ -93,7 +94,7 @@ def make_site(tmp_path: Path, valkey: ValkeyServer) -> Iterator[Callable[..., Si
     opened: list[Site] = []
 
     def make(
-        manners: CommitmentManners | None = None,
+        manners: CommitmentManners = _NO_COMMITMENT,
         *,
         query: bool = False,
         destination: object = None,
@@ -180,7 +181,9 @@ def test_a_report_that_the_pacs_lost_is_sent_again_and_then_committed(make_site:
 @pytest.mark.parametrize("by_query", [True, False], ids=["C-FIND", "commitment"])
 def test_a_pacs_that_takes_and_loses_ends_in_failed(make_site: Callable[..., Site], *, by_query: bool) -> None:
     """Bounded, listed, never silently SENT."""
-    site = make_site(None if by_query else CommitmentManners(), query=by_query, resend_attempts=2, query_attempts=3)
+    site = make_site(
+        _NO_COMMITMENT if by_query else CommitmentManners(), query=by_query, resend_attempts=2, query_attempts=3
+    )
     site.pacs.set_faults(Faults(answer_and_drop=True))
     failed = site.confirm_until_settled()
     assert (failed.state, failed.losses) == (DeliveryState.FAILED, 3)
@@ -191,14 +194,14 @@ def test_a_pacs_that_takes_and_loses_ends_in_failed(make_site: Callable[..., Sit
 
 def test_a_report_that_is_found_by_query_is_verified(make_site: Callable[..., Site]) -> None:
     """A PACS without commitment is asked by C-FIND."""
-    site = make_site(None, query=True)
+    site = make_site(_NO_COMMITMENT, query=True)
     site.send()
     assert site.confirm().state is DeliveryState.VERIFIED
 
 
 def test_a_pacs_that_indexes_late_is_asked_again(make_site: Callable[..., Site]) -> None:
     """One miss is no loss."""
-    site = make_site(None, query=True, query_attempts=2)
+    site = make_site(_NO_COMMITMENT, query=True, query_attempts=2)
     site.pacs.set_faults(Faults(answer_and_drop=True, fault_count=1))
     site.send()
     missed = site.confirm()
@@ -210,7 +213,7 @@ def test_a_pacs_that_indexes_late_is_asked_again(make_site: Callable[..., Site])
 
 def test_a_pacs_without_either_leaves_the_report_plainly_sent(make_site: Callable[..., Site]) -> None:
     """SENT, with the reason, and not asked again."""
-    site = make_site(None)
+    site = make_site(_NO_COMMITMENT)
     site.send()
     left = site.confirm()
     assert (left.state, left.confirm_at) == (DeliveryState.SENT, None)

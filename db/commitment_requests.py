@@ -215,13 +215,8 @@ def fail(engine: Engine, claim: RequestClaim, error: str) -> bool:
 
 
 def release_all_claims(engine: Engine) -> int:
-    """Take back every claim, without counting the attempt: for the start of the only service on this data folder."""
-    values = {
-        "state": CommitmentState.PENDING,
-        "attempts": CommitmentRequest.attempts - 1,
-        "queued_at": None,
-        **UNCLAIMED,
-    }
+    """Take back every claim of who answers: for when they are known to be gone. The attempt counts."""
+    values = {"state": CommitmentState.PENDING, "queued_at": None, **UNCLAIMED}
     with transaction(engine) as session:
         answering = update(CommitmentRequest).where(CommitmentRequest.state == CommitmentState.ANSWERING)
         return session.connection().execute(answering.values(**values)).rowcount

@@ -103,6 +103,14 @@ def held_by(engine: Engine, delivery_id: int, task_id: str) -> ConfirmationClaim
         return _claim_of(session, row) if row else None
 
 
+def release_all_claims(engine: Engine) -> int:
+    """Take back every claim of who asks: for when they are known to be gone."""
+    held = and_(Delivery.state == DeliveryState.SENT, Delivery.claimed_by.is_not(None))
+    with transaction(engine) as session:
+        statement = update(Delivery).where(held).values(queued_at=None, **UNCLAIMED)
+        return session.connection().execute(statement).rowcount
+
+
 def _claim_of(session: Session, row: Delivery) -> ConfirmationClaim:
     since = and_(CommitmentQuestion.delivery_id == row.id, CommitmentQuestion.asked_at >= row.sent_at)
     return ConfirmationClaim(

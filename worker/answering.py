@@ -116,6 +116,9 @@ class CommitmentAnswering:
         if claim is None:
             _log.info("commitment_answer_not_needed", request_id=request_id)
             return
+        if claim.attempt > self._answer_attempts:
+            self._end_attempt(claim, "the process died while it answered", for_good=True)
+            return
         checked = self._keeping.check(claim.checked)
         if any(reason is None for _, reason in checked):
             commitment_requests.keep_checked(self._engine, claim, checked, utc_now())

@@ -81,13 +81,19 @@ class DeliveryConfirmation:
             _log.info("confirmation_not_needed", delivery_id=delivery_id)
             return
         keeper = self._keepers.get(claim.destination)
-        if keeper is None:
+        if claim.attempt > self._delivery.max_attempts:
+            self._leave(claim, f"the process died while it asked, {claim.attempt - 1} times in all")
+        elif keeper is None:
             self._leave(claim, "the settings do not let this destination be asked any more")
-            return
+        else:
+            self._try_step(claim, keeper)
+
+    def _try_step(self, claim: ConfirmationClaim, keeper: Keeper) -> None:
         try:
             self._step(claim, keeper)
         except NoContextAccepted:
-            self._leave(claim, "it offers neither storage commitment nor C-FIND")
+            unanswered = f"no answer to {claim.asked} requests for commitment, and it offers no C-FIND"
+            self._leave(claim, unanswered if claim.asked else "it offers neither storage commitment nor C-FIND")
         except QuestionRefused as error:
             self._leave(claim, str(error))
         except CxrTriageError as error:

@@ -25,9 +25,12 @@ from domain.study import DeliveryState, StudyStatus
 from tests.integration.worker.stored import results_of, store_study, study_of
 from worker.bootstrap import scp_config
 from worker.bootstrap_work import WorkCollaborators
+from worker.orphans import end_claims_of_dead_worker
+from worker.queue import DELIVER_QUEUE
 
 _WAIT_SECONDS = 20.0
 _FOR_EVER = 3600.0
+_HOUR = timedelta(hours=1)
 _NO_COMMITMENT = CommitmentManners(mode=CommitmentMode.OFF)
 
 
@@ -240,6 +243,29 @@ def test_a_request_without_answer_is_asked_again_then_verified(make_site: Callab
     assert site.confirming.commitment is not None
     first, second = (uid for uid, _ in site.confirming.commitment.requests)
     assert first != second
+
+
+def test_a_request_without_answer_and_without_query_stays_sent_with_the_reason(make_site: Callable[..., Site]) -> None:
+    """Not FAILED: nothing says that the report is lost."""
+    silent = CommitmentManners(mode=CommitmentMode.SILENT)
+    site = make_site(silent, request_answer_seconds=1e-6, request_attempts=2, hold_seconds=0)
+    site.send()
+    left = site.confirm_until_settled()
+    assert (left.state, site.status) == (DeliveryState.SENT, StudyStatus.REPORTED)
+    assert left.confirmation == "no answer to 2 requests for commitment, and it offers no C-FIND"
+
+
+def test_a_process_that_dies_each_time_that_it_asks_is_not_followed_for_ever(make_site: Callable[..., Site]) -> None:
+    """Each claim counts as an attempt; what the dead held is given back when they are known to be dead."""
+    site = make_site(CommitmentManners(), query=True)
+    site.send()
+    for _ in range(site.settings.delivery.max_attempts):
+        claim = confirmations.claim(site.collaborators.engine, site.delivery.id, "dead", utc_now(), _HOUR)
+        assert claim is not None
+        end_claims_of_dead_worker(site.collaborators.engine, site.settings, DELIVER_QUEUE)
+    left = site.confirm()
+    assert (left.state, left.confirm_at) == (DeliveryState.SENT, None)
+    assert "the process died while it asked, 4 times" in (left.confirmation or "")
 
 
 def test_a_request_without_answer_is_not_asked_again_before_its_time(make_site: Callable[..., Site]) -> None:

@@ -94,7 +94,7 @@ def _decoded(content: BytesIO | None, transfer_syntax: UID) -> Dataset:
         # pydicom reads lazily: what is broken shows now, not when somebody looks.
         for _ in dataset.iterall():
             pass
-    except MALFORMED as error:
+    except (OSError, *MALFORMED) as error:  # OSError: pydicom's word for a sequence that ends too soon
         raise CommitmentInvalid(Status.MISTYPED_ARGUMENT, "data set unreadable") from error
     return dataset
 

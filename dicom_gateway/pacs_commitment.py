@@ -1,6 +1,7 @@
 """Storage commitment on the simulated PACS: an SCP that can say yes, no, too late or nothing at all; PS3.4 Annex J."""
 
 import threading
+import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -69,7 +70,6 @@ class PacsCommitment:
     requests: list[tuple[str, tuple[SopReference, ...]]] = field(default_factory=list)
     #: What the PACS was answered about what it asked.
     replies: list[CommitmentReply] = field(default_factory=list)
-    stopping: threading.Event = field(default_factory=threading.Event)
     changed: threading.Condition = field(default_factory=threading.Condition)
 
     def contexts(self) -> list[PresentationContext]:
@@ -117,7 +117,7 @@ class PacsCommitment:
         return CommitmentReply(transaction_uid, committed, failed)
 
     def _answer(self, assoc: Association, reply: CommitmentReply) -> None:
-        self.stopping.wait(self.manners.delay_seconds)
+        time.sleep(self.manners.delay_seconds)
         try:
             for _ in range(self.manners.times):
                 if self.manners.answer_to is None:

@@ -22,6 +22,7 @@ from domain.clock import utc_now
 from domain.commitment import CommitmentReply
 from domain.errors import QuestionRefused
 from domain.study import DeliveryState, StudyStatus
+from tests.acceptance.conftest import wait_until
 from tests.integration.worker.stored import results_of, store_study, study_of
 from worker.bootstrap import scp_config
 from worker.bootstrap_work import WorkCollaborators
@@ -155,6 +156,16 @@ def test_a_report_that_the_pacs_takes_responsibility_for_is_committed(
     ((_, asked),) = site.confirming.commitment.requests
     assert [reference.sop_instance_uid for reference in asked] == [site.delivery.report_uid]
     assert {"commitment_asked", "report_committed"} <= set(site.kinds())
+
+
+def test_a_pacs_that_answers_late_commits_all_the_same(make_site: Callable[..., Site]) -> None:
+    """The task has long gone on to something else; the listener takes the answer."""
+    site = make_site(CommitmentManners(delay_seconds=0.2), hold_seconds=0)
+    listening(site)
+    site.send()
+    assert site.confirm().state is DeliveryState.SENT
+    wait_until(lambda: site.delivery.state is DeliveryState.COMMITTED, "the late answer")
+    assert site.delivery.claimed_by is None
 
 
 def test_the_capture_of_the_heat_map_is_asked_about_too(make_site: Callable[..., Site]) -> None:

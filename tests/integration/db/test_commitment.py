@@ -156,8 +156,10 @@ def test_instances_are_found_by_many_uids_at_once(engine: Engine) -> None:
     assert {uid: len(rows) for uid, rows in found.items()} == {"1.2.3.1.1": 2, "1.2.3.1.2": 1}
 
 
-def test_a_database_from_before_storage_commitment_is_migrated_and_back(sqlite_url: str, postgres_url: str) -> None:
-    """What was sent then stays plainly SENT; what is committed is SENT for the schema before."""
+def test_what_was_sent_before_there_was_storage_commitment_stays_plainly_sent(
+    sqlite_url: str, postgres_url: str
+) -> None:
+    """Nobody asks about it after the migration."""
     for url in (sqlite_url, postgres_url):
         engine = make_engine(url)
         schema.upgrade(engine, "0002")

@@ -43,7 +43,6 @@ class Failpoint(StrEnum):
     DELIVER_AFTER_SEND = "deliver.after_send"
     DELIVER_AFTER_RECORD = "deliver.after_record"
     CONFIRM_AFTER_QUESTION_KEPT = "confirm.after_question_kept"
-    ANSWER_AFTER_CLAIM = "answer.after_claim"
 
 
 class FailAction(StrEnum):

@@ -21,7 +21,6 @@ from dicom_gateway.instance_store import InstanceStore
 from domain.clock import utc_now
 from domain.commitment import CommitmentReply, FailureReason, SopReference
 from domain.errors import CxrTriageError, Rejected
-from domain.failpoints import Failpoint, failpoint
 from domain.retry import wait_before_retry
 
 _log = structlog.get_logger()
@@ -147,7 +146,6 @@ class CommitmentAnswering:
             tuple((reference, reason) for reference, reason in checked if reason),
         )
         try:
-            failpoint(Failpoint.ANSWER_AFTER_CLAIM)
             send(reply)
         except CxrTriageError as error:
             self._end_attempt(claim, f"{type(error).__name__}: {error}", for_good=isinstance(error, Rejected))

@@ -41,16 +41,20 @@ def answer(
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
 ) -> None:
-    """Check and answer requests again."""
+    """Check and answer requests again.
+
+    Exit status 1 if any of them could not be: unknown, or being answered right now.
+    """
     engine = open_database(config, data_dir)
-    chosen = list(request_ids or [])
+    chosen = set(request_ids or [])
     if failed:
         listed = commitment_requests.listed(engine, CommitmentState.FAILED, limit=1_000_000)
-        chosen += [request.id for request in listed]
+        chosen |= {request.id for request in listed}
     if not chosen:
-        raise Rejected("nothing to answer again: give ids, or --failed")
-    moved = commitment_requests.answer_again(engine, chosen, utc_now())
+        raise Rejected("nothing failed: nothing is answered again" if failed else "say which: give ids, or --failed")
+    moved = commitment_requests.answer_again(engine, sorted(chosen), utc_now())
     console.print(f"{moved} of {len(chosen)} requests are due again")
+    raise typer.Exit(0 if moved == len(chosen) else 1)
 
 
 def _row(request: CommitmentRequest) -> dict[str, Any]:

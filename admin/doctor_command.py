@@ -29,7 +29,7 @@ from db import schema
 from dicom_gateway.association_scu import Destination
 from dicom_gateway.verification import echo
 from domain.errors import CxrTriageError
-from worker.bootstrap import scp_config
+from worker.bootstrap import association_policy, scp_config
 from worker.bootstrap_work import WorkCollaborators
 from worker.listening import published_address
 from worker.model_versions import ModelVersions
@@ -153,9 +153,9 @@ def _destinations(collaborators: WorkCollaborators) -> list[Check]:
 
 
 def _keeping(collaborators: WorkCollaborators, settings: DestinationSettings, peer: Destination) -> Check:
-    listener = collaborators.settings.listener
+    policy = association_policy(collaborators.settings)
     part = f"whether {settings.name} keeps them"
-    return _tried(part, lambda: how_it_confirms(settings, listener, peer), MEND_KEEPING)
+    return _tried(part, lambda: how_it_confirms(settings, policy, peer), MEND_KEEPING)
 
 
 def _print(checks: list[Check], *, json_output: bool) -> None:

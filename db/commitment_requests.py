@@ -32,9 +32,10 @@ class RequestClaim:
     """The right to answer one request, until the lease ends."""
 
     request_id: int
-    #: Who asked, and as whom it called us.
+    #: Who asked, as whom it called us, and from where.
     calling_ae_title: str
     called_ae_title: str
+    peer_address: str
     transaction_uid: str
     #: Number of this attempt, from 1.
     attempt: int
@@ -149,6 +150,7 @@ def _claim_of(row: CommitmentRequest) -> RequestClaim:
         row.id,
         row.calling_ae_title,
         row.called_ae_title,
+        row.peer_address,
         row.transaction_uid,
         row.attempts,
         row.claim_token or "",

@@ -30,8 +30,8 @@ _BYTES_AT_ONCE = 2 << 30
 #: How long the sweep leaves a request to the association that it came on.
 _OWN_ASSOCIATION_SECONDS = 60.0
 
-#: Gives the way to a sender that called us by a title: (calling AE title, called AE title). None: no address is known.
-WayToSender = Callable[[str, str], Destination | None]
+#: Gives the way to a sender: (calling AE title, called AE title, peer's address). None: no way is known.
+WayToSender = Callable[[str, str, str], Destination | None]
 Checked = list[tuple[SopReference, int | None]]
 
 
@@ -96,7 +96,7 @@ class CommitmentAnswering:
 
         Raises StoreUnavailable.
         """
-        has_way = self._way_to(asked.calling_ae_title, asked.called_ae_title) is not None
+        has_way = self._way_to(asked.calling_ae_title, asked.called_ae_title, asked.peer_address) is not None
         wait = timedelta() if has_way else timedelta(seconds=_OWN_ASSOCIATION_SECONDS)
         new = NewRequest(
             asked.calling_ae_title,
@@ -155,11 +155,11 @@ class CommitmentAnswering:
         _log.info("commitment_given", transaction_uid=claim.transaction_uid, failed=failed, recorded=recorded)
 
     def _send(self, claim: RequestClaim, reply: CommitmentReply) -> None:
-        way = self._way_to(claim.calling_ae_title, claim.called_ae_title)
+        way = self._way_to(claim.calling_ae_title, claim.called_ae_title, claim.peer_address)
         if way is None:
             raise Rejected(
                 f"no address is known for {claim.calling_ae_title}, and the association of its request is closed: "
-                "name it in commitment.sender_addresses"
+                "give it a table [peers.NAME] with answer_to"
             )
         report_event(way, reply)
 

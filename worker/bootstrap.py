@@ -1,6 +1,5 @@
 """Where real collaborators are built from settings; what only workers need is in bootstrap_work."""
 
-from dataclasses import replace
 from functools import cached_property
 
 from celery import Celery
@@ -20,6 +19,7 @@ from worker.gateway_values import client_tls, peer_profile, server_tls
 from worker.intake import Intake
 from worker.queue import Doorbell, make_celery
 from worker.readiness import Readiness
+from worker.sender_ways import SenderWays
 
 
 class Collaborators:
@@ -75,7 +75,7 @@ class Collaborators:
         """What the task answer_commitment does, and what takes the requests of senders."""
         keeping, settings = SafeKeeping(self.engine, self.store), self.settings
         attempts = settings.commitment.answer_attempts
-        return CommitmentAnswering(self.engine, keeping, self.way_to_sender, settings.delivery, attempts)
+        return CommitmentAnswering(self.engine, keeping, self.sender_ways.to, settings.delivery, attempts)
 
     @cached_property
     def commitment_scp(self) -> CommitmentScp:
@@ -84,20 +84,17 @@ class Collaborators:
             self.answering.on_asked, self.commitment_answers.on_reply, is_offered=self.settings.commitment.offer
         )
 
-    def way_to_sender(self, calling_ae_title: str, called_ae_title: str) -> Destination | None:
-        """Give the way to a sender, by its setting or because it is a destination too; None when none is known."""
-        address = self.settings.commitment.address_of(calling_ae_title)
-        if address is not None:
-            return Destination(calling_ae_title, calling_ae_title, *address, called_ae_title)
-        known = (d for d in self.destinations.values() if d.ae_title == calling_ae_title)
-        return next((replace(d, calling_ae_title=called_ae_title) for d in known), None)
+    @cached_property
+    def sender_ways(self) -> SenderWays:
+        """Where senders are told something."""
+        return SenderWays(association_policy(self.settings), self.settings.peers, self.destinations.values())
 
 
-def scp_config(settings: Settings) -> ScpConfig:
-    """Give the values that the gateway needs to listen."""
+def association_policy(settings: Settings) -> AssociationPolicy:
+    """Give the rules of who may associate with the listener."""
     listener = settings.listener
     any_called = "*" in listener.accepted_called_ae_titles
-    policy = AssociationPolicy(
+    return AssociationPolicy(
         maximum_associations=listener.maximum_associations,
         called_ae_titles=() if any_called else (listener.ae_title, *listener.accepted_called_ae_titles),
         calling_ae_titles=listener.accepted_calling_ae_titles,
@@ -106,11 +103,16 @@ def scp_config(settings: Settings) -> ScpConfig:
         peers=tuple(peer_profile(name, peer) for name, peer in settings.peers.items()),
         accepts_unnamed_peers=listener.accept_unnamed_peers,
     )
+
+
+def scp_config(settings: Settings) -> ScpConfig:
+    """Give the values that the gateway needs to listen."""
+    listener = settings.listener
     return ScpConfig(
         host=listener.host,
         port=None if listener.tls.is_on and not listener.tls.also_plain else listener.port,
         ae_title=listener.ae_title,
-        policy=policy,
+        policy=association_policy(settings),
         transfer_syntaxes=RECEIVED_TRANSFER_SYNTAXES,
         maximum_object_bytes=listener.maximum_object_megabytes * 10**6,
         acse_timeout_seconds=listener.acse_timeout_seconds,

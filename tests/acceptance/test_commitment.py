@@ -33,7 +33,7 @@ def test_a_request_for_commitment_survives_the_death_of_the_service(tmp_path: Pa
     host, port = sender.address
     sender.stop()
     environment = {
-        "CXR_COMMITMENT__SENDER_ADDRESSES": json.dumps({"ROOM1": f"{host}:{port}"}),
+        "CXR_PEERS": json.dumps({"room-1": {"ae_title": "ROOM1", "answer_to": {"host": host, "port": port}}}),
         "CXR_DELIVERY__FIRST_RETRY_SECONDS": "0.5",
         "CXR_DELIVERY__LONGEST_RETRY_SECONDS": "1",
     }

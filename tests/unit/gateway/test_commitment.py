@@ -4,7 +4,6 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from config.load import load_settings
 from dicom_gateway.commitment import (
     CommitmentInvalid,
     action_information,
@@ -16,7 +15,6 @@ from dicom_gateway.commitment import (
 )
 from dicom_gateway.status import Status
 from domain.commitment import CommitmentReply, SopReference, reason_words
-from domain.errors import ConfigurationInvalid
 
 _ONE, _TWO = (SopReference("1.2.840.10008.5.1.4.1.1.1", uid) for uid in ("1.2.3", "1.2.4"))
 _SYNTAXES = pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
@@ -90,17 +88,3 @@ def test_a_data_set_without_a_sequence_of_items_is_refused() -> None:
     dataset.TransactionUID = "1.9"
     with pytest.raises(CommitmentInvalid, match="missing or empty"):
         read_action(encoded(dataset, ImplicitVRLittleEndian), ImplicitVRLittleEndian)
-
-
-@pytest.mark.parametrize("address", ["host", "host:", "host:0", "host:99999", "a b:104"])
-def test_an_address_of_a_sender_that_is_none_stops_the_start(address: str) -> None:
-    """With an example of one."""
-    with pytest.raises(ConfigurationInvalid, match=r"HOST:PORT"):
-        load_settings(None, {"commitment": {"sender_addresses": {"ROOM1": address}}})
-
-
-def test_an_address_of_a_sender_may_be_ipv6() -> None:
-    """The brackets are taken off."""
-    settings = load_settings(None, {"commitment": {"sender_addresses": {"ROOM1": "[::1]:104", "ROOM2": "h:105"}}})
-    found = [settings.commitment.address_of(title) for title in ("ROOM1", "ROOM2", "ROOM3")]
-    assert found == [("::1", 104), ("h", 105), None]

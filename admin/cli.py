@@ -40,6 +40,7 @@ _COMMANDS = (
     _Command("studies", "admin.studies_commands", "app", _DAILY),
     _Command("deliveries", "admin.deliveries_commands", "app", _DAILY),
     _Command("failed", "admin.failed_commands", "app", _DAILY),
+    _Command("commitments", "admin.commitments_commands", "app", _DAILY),
     _Command("reprocess", "admin.reprocess_command", "reprocess", _DAILY),
     _Command("verify", "admin.verify_command", "verify", _DAILY),
     _Command("backup", "admin.backup_commands", "backup", _DAILY),

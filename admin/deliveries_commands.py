@@ -17,7 +17,7 @@ from domain.study import DeliveryState
 
 app = typer.Typer(help="List deliveries of reports, or send some again.", no_args_is_help=True)
 
-_COLUMNS = ("id", "study_instance_uid", "revision", "destination", "state", "attempts", "next_attempt_at", "last_error")
+_COLUMNS = ("id", "study_instance_uid", "revision", "destination", "state", "attempts", "confirmation", "last_error")
 
 StateOption = Annotated[DeliveryState | None, typer.Option(help="Only this state.", show_default=False)]
 DestinationOption = Annotated[str | None, typer.Option(help="Only to this destination.", show_default=False)]
@@ -36,7 +36,7 @@ def list_deliveries(
     data_dir: DataDirOption = None,
     json_output: JsonOption = False,
 ) -> None:
-    """List deliveries, newest first."""
+    """List deliveries, newest first: SENT, VERIFIED by C-FIND, or COMMITTED by the destination."""
     choice = DeliveryChoice(state, destination, study, moment(since), moment(until))
     found = delivery_choice.chosen(open_database(config, data_dir), choice, limit)
     _show([delivery_row(*row) for row in found], json_output=json_output)
@@ -105,5 +105,8 @@ def delivery_row(delivery: Delivery, result: Result, study: Study) -> dict[str, 
         "attempts": delivery.attempts,
         "next_attempt_at": delivery.next_attempt_at,
         "sent_at": delivery.sent_at,
+        "confirm_at": delivery.confirm_at,
+        "confirmation": delivery.confirmation,
+        "losses": delivery.losses,
         "last_error": delivery.last_error,
     }

@@ -21,11 +21,13 @@ from db import deliveries, instances, overview, results, studies
 from db.tables import Result, Study
 from dicom_gateway.association_scu import Destination
 from dicom_gateway.demo_studies import DemoStudy, make_demo_studies
+from dicom_gateway.pacs_commitment import CommitmentManners
+from dicom_gateway.pacs_confirming import PacsConfirming
 from dicom_gateway.simulated_pacs import SimulatedPacs
 from dicom_gateway.storage_scu import send_files
 from domain.errors import ConfigurationInvalid, Rejected
 from domain.finding import Assessment
-from domain.study import DeliveryState, StudyStatus
+from domain.study import ARRIVED, DeliveryState, StudyStatus
 from worker.bootstrap import Collaborators
 
 _SAMPLES = Path(__file__).resolve().parents[1] / "samples"
@@ -43,6 +45,8 @@ class _Outcome:
     study: Study | None
     result: Result | None
     delivered: bool
+    #: Of its newest delivery; None when it was never sent.
+    state: DeliveryState | None
     #: Heat maps of the study that the PACS keeps; one is due for a suspicion.
     heat_maps: int
     #: From the last C-STORE response of the study to its report's arrival in the PACS.
@@ -66,8 +70,9 @@ def demo(
         signal.signal(number, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="cxr-demo-") as folder:
         home = (data_dir or Path(folder)).absolute()
-        with SimulatedPacs(_PACS_AE_TITLE, "127.0.0.1") as pacs:
-            faults = _run(home, pacs, stay_up=stay_up)
+        confirming = PacsConfirming(CommitmentManners(), answers_queries=True)
+        with SimulatedPacs(_PACS_AE_TITLE, "127.0.0.1", confirming=confirming) as pacs:
+            faults = _run(home, pacs, confirming, stay_up=stay_up)
     if faults:
         console.print("[bold red]The demo found faults:[/]")
         for fault in faults:
@@ -75,7 +80,7 @@ def demo(
         raise typer.Exit(1)
 
 
-def _run(home: Path, pacs: SimulatedPacs, *, stay_up: bool) -> list[str]:
+def _run(home: Path, pacs: SimulatedPacs, confirming: PacsConfirming, *, stay_up: bool) -> list[str]:
     try:
         home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -88,6 +93,7 @@ def _run(home: Path, pacs: SimulatedPacs, *, stay_up: bool) -> list[str]:
     with ServiceProcess(home / "data", ["--dicom-port", "0"], _destination(pacs)) as service:
         host, port = service.wait_until_listening()
         listener = Destination("cxr-triage", "CXR_TRIAGE", host, port, _PACS_AE_TITLE)
+        confirming.answer_to(listener)
         console.print(f"  Storage SCP  CXR_TRIAGE@{host}:{port}\n  PACS         {pacs_address}")
         collaborators = Collaborators(load_settings(None, {"service": {"data_dir": home / "data"}}))
         faults, sent_at = _send(made, listener)
@@ -130,7 +136,8 @@ def _wait_for_reports(collaborators: Collaborators, pacs: SimulatedPacs, expecte
         while time.monotonic() < deadline:
             received = len({report.StudyInstanceUID for report in pacs.reports})
             progress.update(task, completed=received)
-            if received >= expected and overview.studies_by_status(collaborators.engine)["REPORTED"] >= expected:
+            committed = overview.deliveries_by_state(collaborators.engine)["COMMITTED"]
+            if received >= expected and committed >= expected:
                 return
             time.sleep(_POLL_SECONDS)
 
@@ -145,13 +152,13 @@ def _outcome(collaborators: Collaborators, pacs: SimulatedPacs, demo: DemoStudy,
     study = studies.find(engine, demo.study_instance_uid)
     history = results.of_study(engine, study.id) if study else []
     result = history[-1] if history else None
-    sent = result is not None and all(
-        delivery.state is DeliveryState.SENT for delivery in deliveries.of_result(engine, result.id)
-    )
+    opened = deliveries.of_result(engine, result.id) if result else []
+    sent = bool(opened) and all(delivery.state in ARRIVED for delivery in opened)
     arrived_at = _arrival(pacs, demo.study_instance_uid)
     seconds = None if arrived_at is None else arrived_at - sent_at[demo.study_instance_uid]
     heat_maps = sum(capture.StudyInstanceUID == demo.study_instance_uid for capture in pacs.captures)
-    return _Outcome(demo, study, result, sent and arrived_at is not None, heat_maps, seconds)
+    state = opened[-1].state if opened else None
+    return _Outcome(demo, study, result, sent and arrived_at is not None, state, heat_maps, seconds)
 
 
 def _arrival(pacs: SimulatedPacs, study_instance_uid: str) -> float | None:
@@ -190,18 +197,8 @@ def _reading_order(outcome: _Outcome) -> tuple[int, float]:
 def _cells(outcome: _Outcome) -> tuple[str, ...]:
     result = outcome.result
     if result is None:
-        return (
-            outcome.demo.label,
-            outcome.demo.sent_as,
-            outcome.demo.truth,
-            "-",
-            "-",
-            "-",
-            "no result",
-            "no",
-            "-",
-            "-",
-        )
+        demo = outcome.demo
+        return (demo.label, demo.sent_as, demo.truth, "-", "-", "-", "no result", "no", "-", "-")
     refusal = results.refusal_of(result)
     return (
         outcome.demo.label,
@@ -211,10 +208,17 @@ def _cells(outcome: _Outcome) -> tuple[str, ...]:
         result.assessment.value.replace("_", " "),
         result.reading_priority.value,
         refusal.code.words if refusal else "",
-        "delivered" if outcome.delivered else "[red]missing[/]",
+        _delivery_words(outcome),
         _heat_map_words(outcome),
         "-" if outcome.seconds is None else f"{outcome.seconds:.1f}",
     )
+
+
+def _delivery_words(outcome: _Outcome) -> str:
+    if not outcome.delivered or outcome.state is None:
+        return "[red]missing[/]"
+    is_committed = outcome.state is DeliveryState.COMMITTED
+    return "committed" if is_committed else f"[red]{outcome.state.value.lower()}[/]"
 
 
 def _heat_maps_due(outcome: _Outcome) -> int:
@@ -236,8 +240,7 @@ def _faults(collaborators: Collaborators, pacs: SimulatedPacs, outcomes: Sequenc
             continue
         if outcome.study.status is not StudyStatus.REPORTED:
             faults.append(f"{label}: ended as {outcome.study.status.value}")
-        if not outcome.delivered:
-            faults.append(f"{label}: its report was not received by the PACS")
+        faults += _undelivered(outcome)
         if outcome.heat_maps != _heat_maps_due(outcome):
             faults.append(f"{label}: the PACS has {outcome.heat_maps} heat maps, not {_heat_maps_due(outcome)}")
         faults += _missing_files(collaborators, outcome.study, len(outcome.demo.files), label)
@@ -246,6 +249,13 @@ def _faults(collaborators: Collaborators, pacs: SimulatedPacs, outcomes: Sequenc
         if (times := pacs.times_sent(instance.SOPInstanceUID)) > 1:
             faults.append(f"{instance.Modality} {instance.SOPInstanceUID} was received {times} times")
     return faults
+
+
+def _undelivered(outcome: _Outcome) -> list[str]:
+    if not outcome.delivered:
+        return [f"{outcome.demo.label}: its report was not received by the PACS"]
+    is_committed = outcome.state is DeliveryState.COMMITTED
+    return [] if is_committed else [f"{outcome.demo.label}: the PACS has not committed its report"]
 
 
 def _missing_files(collaborators: Collaborators, study: Study, expected: int, label: str) -> list[str]:
@@ -266,7 +276,7 @@ def _say_all_is_well(outcomes: Sequence[_Outcome]) -> None:
     scored = sum(outcome.demo.expected_refusal is None for outcome in outcomes)
     console.print(
         f"{files} instances acknowledged, {files} kept; {len(outcomes)} studies, {len(outcomes)} reports received once "
-        f"each; {scored} studies scored, {len(outcomes) - scored} not analysed and reported as such."
+        f"each, and committed; {scored} studies scored, {len(outcomes) - scored} not analysed and reported as such."
     )
     console.print(f"{sum(outcome.heat_maps for outcome in outcomes)} suspicions, each with its heat map.")
     console.print("Not a medical device. The network has seen children of one to five years only.")

@@ -10,6 +10,7 @@ import typer
 
 from admin.data_folder import PRIVATE
 from admin.embedded_broker import broker_command
+from admin.keeping_check import MEND_KEEPING, how_it_confirms
 from admin.options import (
     AeTitleOption,
     ConfigOption,
@@ -23,11 +24,13 @@ from admin.output import print_json, print_table
 from admin.report_check import MEND_REPORTS, what_it_gets
 from admin.status_command import receiving
 from admin.tls_check import MEND_TLS, tls_uses, what_it_shows
+from config.destinations import DestinationSettings
 from config.settings import Settings
 from db import schema
+from dicom_gateway.association_scu import Destination
 from dicom_gateway.verification import echo
 from domain.errors import CxrTriageError, StoreUnavailable
-from worker.bootstrap import scp_config
+from worker.bootstrap import association_policy, scp_config
 from worker.bootstrap_work import WorkCollaborators
 from worker.listening import published_address
 from worker.model_versions import ModelVersions
@@ -154,7 +157,14 @@ def _destinations(collaborators: WorkCollaborators) -> list[Check]:
         if answered.ok:
             part = f"reports to {settings.name}"
             checks.append(_tried(part, lambda s=settings, d=peer: what_it_gets(s, d), MEND_REPORTS))  # type: ignore[misc]
+            checks.append(_keeping(collaborators, settings, peer))
     return checks
+
+
+def _keeping(collaborators: WorkCollaborators, settings: DestinationSettings, peer: Destination) -> Check:
+    policy = association_policy(collaborators.settings)
+    part = f"whether {settings.name} keeps them"
+    return _tried(part, lambda: how_it_confirms(settings, policy, peer), MEND_KEEPING)
 
 
 def _print(checks: list[Check], *, json_output: bool) -> None:

@@ -26,6 +26,8 @@ from admin.tls_options import (
 )
 from dicom_gateway.association_scu import Destination
 from dicom_gateway.auto_routing import AutoRouter
+from dicom_gateway.pacs_commitment import CommitmentManners, CommitmentMode
+from dicom_gateway.pacs_confirming import PacsConfirming
 from dicom_gateway.pacs_sop_classes import ALL_SOP_CLASSES, SOP_CLASS_NAMES
 from dicom_gateway.simulated_pacs import Faults, SimulatedPacs, StoreAttempt
 from dicom_gateway.tls import ClientTls
@@ -60,6 +62,21 @@ def simulate_pacs(
     route_to: Annotated[
         str | None, typer.Option(metavar="AET@HOST:PORT", help="Send all that arrives on to there.", show_default=False)
     ] = None,
+    commitment: Annotated[
+        CommitmentMode, typer.Option(help="How it answers requests for storage commitment; off: not offered.")
+    ] = CommitmentMode.HONEST,
+    commitment_delay: Annotated[
+        float, typer.Option(metavar="SECONDS", help="Wait before the answer to such a request.", min=0)
+    ] = 0.0,
+    commit_to: Annotated[
+        str | None,
+        typer.Option(
+            metavar="AET@HOST:PORT",
+            help="Answer such requests on a new association to there. Default: on the request's own.",
+            show_default=False,
+        ),
+    ] = None,
+    find: Annotated[bool, typer.Option("--find/--no-find", help="Answer C-FIND (Study Root).")] = True,
     count: Annotated[
         int | None, typer.Option(help="Only the first so many stores meet the fault.", min=1, show_default=False)
     ] = None,
@@ -82,6 +99,8 @@ def simulate_pacs(
     ae_title_of("--ae-title", ae_title)
     to_send = _to_send(send, to)
     secured = calling_tls(tls, tls_ca, tls_cert, tls_key, tls_no_name_check)
+    answer_to = _peer(commit_to, ae_title, secured) if commit_to else None
+    confirming = PacsConfirming(CommitmentManners(commitment, commitment_delay, answer_to), answers_queries=find)
     sop_classes = [SOP_CLASS_NAMES[name.value] for name in accept] if accept else ALL_SOP_CLASSES
     with ExitStack() as stack:
         stop = stack.enter_context(stop_on_signal())
@@ -95,6 +114,7 @@ def simulate_pacs(
             sop_classes=sop_classes,
             on_kept=on_kept,
             tls=called_tls(secured),
+            confirming=confirming,
         )
         _start(pacs)
         stack.callback(pacs.stop)

@@ -6,7 +6,7 @@ from typing import Any
 from admin.options import ConfigOption, DataDirOption, JsonOption, settings_from
 from admin.output import print_json, print_table
 from config.settings import Settings
-from db import intake_load, model_roles, overview, schema
+from db import commitment_requests, intake_load, model_roles, overview, schema
 from db.model_roles import Role
 from domain.errors import BrokerUnavailable
 from model.versions import DEFAULT_VERSION
@@ -16,7 +16,7 @@ from worker.queue import ANALYSE_QUEUE, DELIVER_QUEUE
 
 
 def status(config: ConfigOption = None, data_dir: DataDirOption = None, json_output: JsonOption = False) -> None:
-    """Show studies by status, deliveries by state, queues, disk and model version."""
+    """Show studies by status, deliveries and requests for commitment by state, queues, disk and model version."""
     report = collect(settings_from(config, data_dir))
     if json_output:
         print_json(report)
@@ -35,6 +35,7 @@ def collect(settings: Settings) -> dict[str, Any]:
     return {
         "studies": overview.studies_by_status(engine),
         "deliveries": overview.deliveries_by_state(engine),
+        "commitment_requests": commitment_requests.by_state(engine),
         "oldest_waiting_since": overview.oldest_waiting(engine),
         "instances": {"count": instances, "bytes": stored_bytes, "purged": overview.instances_purged(engine)},
         "queue": _queue_depths(collaborators),

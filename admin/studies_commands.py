@@ -119,6 +119,7 @@ def _delivery(delivery: Delivery) -> dict[str, Any]:
         "attempts": delivery.attempts,
         "next_attempt_at": delivery.next_attempt_at,
         "sent_at": delivery.sent_at,
+        "confirmation": delivery.confirmation,
         "last_error": delivery.last_error,
     }
 

@@ -15,7 +15,7 @@ import structlog
 from admin.embedded_broker import broker_command
 from admin.exit_status import EXIT_REJECTED
 from config.settings import Settings
-from db import deliveries, schema, studies
+from db import commitment_requests, confirmations, deliveries, schema, studies
 from db.session import Engine, make_engine
 from domain.errors import ConfigurationInvalid
 from worker.lifeline import die_with_parent
@@ -150,7 +150,8 @@ def _prepare_database(settings: Settings, engine: Engine) -> None:
     """Migrate; where every worker is ours, take back what killed ones had under way."""
     schema.upgrade(engine)
     if _is_alone(settings):
-        taken = studies.release_all_claims(engine) + deliveries.release_all_claims(engine)
+        parts = (studies, deliveries, confirmations, commitment_requests)
+        taken = sum(part.release_all_claims(engine) for part in parts)
         _log.info("database_ready", claims_taken_back=taken)
 
 

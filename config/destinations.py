@@ -23,3 +23,5 @@ class DestinationSettings(Section):
     tls: DestinationTlsSettings | None = None
     report_format: Literal["measurement_report", "basic_text"] = "measurement_report"
     heat_map: bool = False
+    commitment: Literal["auto", "off"] = "auto"
+    verification: Literal["auto", "off"] = "auto"

@@ -22,6 +22,8 @@ AeTitle = Annotated[str, AfterValidator(_is_ae_title)]
 _LONGEST_SECONDS = 7 * 24 * 3600
 #: Seconds, fractions allowed.
 Seconds = Annotated[float, Field(gt=0, le=_LONGEST_SECONDS, allow_inf_nan=False)]
+#: The same, where 0 means not at all.
+SecondsOrNone = Annotated[float, Field(ge=0, le=_LONGEST_SECONDS, allow_inf_nan=False)]
 #: Seconds, where the library that counts them takes whole ones only.
 WholeSeconds = Annotated[int, Field(gt=0, le=_LONGEST_SECONDS)]
 #: Operating system processes of one kind.

@@ -6,6 +6,7 @@ from typing import Literal, Self
 from pydantic import IPvAnyNetwork, PositiveInt, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from config.commitment import CommitmentSettings
 from config.destinations import DestinationSettings
 from config.operations import BackPressureSettings, RetentionSettings
 from config.peers import PeerName, PeerSettings, contradictions
@@ -139,6 +140,7 @@ class Settings(BaseSettings):
     analysis: AnalysisSettings
     model: ModelSettings
     delivery: DeliverySettings
+    commitment: CommitmentSettings
     destinations: tuple[DestinationSettings, ...] = ()
     peers: dict[PeerName, PeerSettings] = {}
 

@@ -34,7 +34,7 @@ class ListenerTlsSettings(Section):
 
 
 class DestinationTlsSettings(Section):
-    """TLS to one PACS."""
+    """TLS to one peer that we call."""
 
     ca: OptionalFile = ""
     certificate: OptionalFile = ""

@@ -12,9 +12,9 @@ from db import events
 from db.events import EventKind
 from db.session import reading, transaction
 from db.tables import Delivery, Result, Study
-from domain.study import DeliveryState, StudyStatus
+from domain.study import ARRIVED, DeliveryState, StudyStatus
 
-_UNCLAIMED = {"claimed_by": None, "claim_token": None, "lease_until": None}
+UNCLAIMED = {"claimed_by": None, "claim_token": None, "lease_until": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +69,24 @@ def _held(claim: DeliveryClaim) -> ColumnElement[bool]:
     )
 
 
-def finish(engine: Engine, claim: DeliveryClaim, now: datetime, dimse_status: int) -> bool:
-    """Move SENDING to SENT; the study is REPORTED when its newest result has nothing left to send."""
+def finish(
+    engine: Engine, claim: DeliveryClaim, now: datetime, dimse_status: int, *, confirm_at: datetime | None = None
+) -> bool:
+    """Move SENDING to SENT; the study is REPORTED when its newest result has nothing left to send.
+
+    From `confirm_at` on the destination is asked whether it keeps the report (`db.confirmations`); None: never.
+    """
     values = {
         "state": DeliveryState.SENT,
         "sent_at": now,
         "dimse_status": dimse_status,
-        **_UNCLAIMED,
+        **UNCLAIMED,
         "last_error": None,
+        "queued_at": None,
+        "confirm_at": confirm_at,
+        "confirm_attempts": 0,
+        "misses": 0,
+        "confirmation": None,
     }
     with transaction(engine) as session:
         if not _compare_and_set(session, _held(claim), values):
@@ -88,7 +98,7 @@ def finish(engine: Engine, claim: DeliveryClaim, now: datetime, dimse_status: in
 
 
 def _mark_reported(session: Session, claim: DeliveryClaim, now: datetime) -> None:
-    unsent = exists().where(Delivery.result_id == claim.result_id, Delivery.state != DeliveryState.SENT)
+    unsent = exists().where(Delivery.result_id == claim.result_id, Delivery.state.not_in(ARRIVED))
     newest = exists().where(Result.id == claim.result_id, Result.revision == Study.revision)
     statement = (
         update(Study)
@@ -107,7 +117,7 @@ def try_again(
         "state": DeliveryState.PENDING,
         "next_attempt_at": now + wait,
         "queued_at": None,
-        **_UNCLAIMED,
+        **UNCLAIMED,
         "dimse_status": dimse_status,
         "last_error": error,
     }
@@ -118,7 +128,7 @@ def fail(engine: Engine, claim: DeliveryClaim, now: datetime, error: str, dimse_
     """Move SENDING to FAILED: refused for good or out of attempts; listed, and re-sendable by command."""
     values = {
         "state": DeliveryState.FAILED,
-        **_UNCLAIMED,
+        **UNCLAIMED,
         "dimse_status": dimse_status,
         "last_error": error,
     }
@@ -162,7 +172,7 @@ def held_by(engine: Engine, delivery_id: int, task_id: str) -> DeliveryClaim | N
 
 def release_all_claims(engine: Engine) -> int:
     """Take back every claim, without counting the attempt: for the start of the only service on this data folder."""
-    values = {"state": DeliveryState.PENDING, "attempts": Delivery.attempts - 1, "queued_at": None, **_UNCLAIMED}
+    values = {"state": DeliveryState.PENDING, "attempts": Delivery.attempts - 1, "queued_at": None, **UNCLAIMED}
     with transaction(engine) as session:
         statement = update(Delivery).where(Delivery.state == DeliveryState.SENDING).values(**values)
         return session.connection().execute(statement).rowcount
@@ -216,12 +226,18 @@ def resend(engine: Engine, delivery_ids: Sequence[int], now: datetime, by: str) 
     moved = 0
     for delivery_id in delivery_ids:
         with transaction(engine) as session:
-            values = {"state": DeliveryState.PENDING, "attempts": 0, "next_attempt_at": now, "queued_at": None}
-            movable = Delivery.state.in_([DeliveryState.FAILED, DeliveryState.SENT, DeliveryState.PENDING])
-            if not _compare_and_set(session, and_(Delivery.id == delivery_id, movable), values):
+            movable = Delivery.state.in_([DeliveryState.FAILED, DeliveryState.PENDING, *ARRIVED])
+            if not _compare_and_set(session, and_(Delivery.id == delivery_id, movable), _anew(now)):
                 continue
             result_id = session.get_one(Delivery, delivery_id).result_id
             study_id = session.get_one(Result, result_id).study_id
             events.record(session, now, EventKind.DELIVERY_RESEND, study_id, delivery_id=delivery_id, by=by)
             moved += 1
     return moved
+
+
+def _anew(now: datetime) -> dict[str, object]:
+    """Give the values of a delivery that is to be sent from its first attempt; who asks about it loses its claim."""
+    counts = dict.fromkeys(("attempts", "confirm_attempts", "misses", "losses"), 0)
+    nothing_known = {"confirm_at": None, "confirmation": None, "queued_at": None}
+    return {"state": DeliveryState.PENDING, "next_attempt_at": now, **counts, **nothing_known, **UNCLAIMED}

@@ -1,6 +1,6 @@
 """Keep what was received: the committed row behind every 0x0000."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -16,6 +16,9 @@ from db.tables import Association, Base, Instance, Result, Study
 from domain.finding import RefusalCode
 from domain.priority import QueuePriority
 from domain.study import StudyStatus
+
+#: UIDs in one SELECT: SQLite allows 999 variables where it is old.
+_UIDS_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,3 +254,18 @@ def by_id(engine: Engine, instance_id: int) -> Instance:
     """Give one instance row."""
     with reading(engine) as session:
         return session.get_one(Instance, instance_id)
+
+
+def by_sop_instance_uid(engine: Engine, sop_instance_uids: Sequence[str]) -> dict[str, list[Instance]]:
+    """Give the acknowledged instances of some UIDs; each content of one UID is a row of its own."""
+    found: dict[str, list[Instance]] = {}
+    for row in _with_uids(engine, list(dict.fromkeys(sop_instance_uids))):
+        found.setdefault(row.sop_instance_uid, []).append(row)
+    return found
+
+
+def _with_uids(engine: Engine, uids: Sequence[str]) -> Iterator[Instance]:
+    for first in range(0, len(uids), _UIDS_AT_ONCE):
+        wanted = Instance.sop_instance_uid.in_(uids[first : first + _UIDS_AT_ONCE])
+        with reading(engine) as session:
+            yield from session.scalars(select(Instance).where(wanted).order_by(Instance.id)).all()

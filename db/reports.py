@@ -1,13 +1,24 @@
 """Reports and captures: each kept as built, and which of a result's reports a destination gets."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Engine, and_, select, update
 
 from db import events
 from db.events import EventKind
 from db.session import reading, transaction
-from db.tables import Delivery, Report, Result
+from db.tables import Delivery, Report, Result, Study
+
+
+@dataclass(frozen=True, slots=True)
+class SentInstance:
+    """One instance that a destination took with a delivery."""
+
+    study_instance_uid: str
+    series_instance_uid: str
+    sop_instance_uid: str
+    sop_class_uid: str
 
 
 def keep_report(engine: Engine, report: Report) -> Report:
@@ -71,3 +82,21 @@ def withdraw_choice(engine: Engine, result_id: int, destination: str, report: Re
 
 def _delivery(result_id: int, destination: str) -> ColumnElement[bool]:
     return and_(Delivery.result_id == result_id, Delivery.destination == destination)
+
+
+def sent_instances(engine: Engine, delivery_id: int) -> list[SentInstance]:
+    """List what the destination took: the report and, where it refers to one, the capture of the heat map."""
+    with reading(engine) as session:
+        delivery = session.get_one(Delivery, delivery_id)
+        result = session.get_one(Result, delivery.result_id)
+        study_uid = session.get_one(Study, result.study_id).study_instance_uid
+        kept = session.scalars(select(Report).where(Report.result_id == result.id).order_by(Report.id)).all()
+    report = next((row for row in kept if row.sop_instance_uid == delivery.report_uid), None)
+    if report is None:
+        return []
+    others = [row for row in kept if row.series_instance_uid != report.series_instance_uid]
+    captures = others if report.shows_heat_map else []
+    return [
+        SentInstance(study_uid, row.series_instance_uid, row.sop_instance_uid, row.sop_class_uid)
+        for row in (report, *captures)
+    ]

@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from domain.commitment import CommitmentState
 from domain.finding import Assessment, RefusalCode
 from domain.priority import QueuePriority, ReadingPriority
 from domain.study import DeliveryState, StudyStatus
@@ -61,6 +62,7 @@ class Base(DeclarativeBase):
         datetime: UtcDateTime,
         StudyStatus: _enum(StudyStatus),
         DeliveryState: _enum(DeliveryState),
+        CommitmentState: _enum(CommitmentState),
         Assessment: _enum(Assessment),
         RefusalCode: _enum(RefusalCode),
         ReadingPriority: _enum(ReadingPriority),
@@ -247,10 +249,20 @@ class Delivery(Base):
     last_error: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime]
     sent_at: Mapped[datetime | None]
+    #: SENT, and when it is next to be asked whether the destination keeps it; None: not to be asked.
+    confirm_at: Mapped[datetime | None]
+    #: Since it was sent: steps towards a confirmation, and times in a row that a query did not find it.
+    confirm_attempts: Mapped[int] = mapped_column(Integer, default=0)
+    misses: Mapped[int] = mapped_column(Integer, default=0)
+    #: Times that the destination took it, and then had it not.
+    losses: Mapped[int] = mapped_column(Integer, default=0)
+    #: What is known of its safe-keeping, in words.
+    confirmation: Mapped[str | None] = mapped_column(Text)
 
     __table_args__ = (
         UniqueConstraint("result_id", "destination"),
         Index(None, "state", "next_attempt_at"),
+        Index(None, "state", "confirm_at"),
     )
 
 

@@ -122,6 +122,12 @@ class AssociationPolicy:
             return LOCAL_LIMIT_EXCEEDED
         return rejection
 
+    def serves_title(self, calling_ae_title: str) -> bool:
+        """Say whether who calls by this title may do more than verify, from some address at least."""
+        if named := self._of_title(calling_ae_title):
+            return any(not peer.echo_only for peer in named)
+        return self.accepts_unnamed_peers and _listed(calling_ae_title, self.calling_ae_titles)
+
     def accepts_sop_class(self, request: AssociationRequest, sop_class_uid: str) -> bool:
         """Say whether this peer may propose this SOP class."""
         peer = self.profile_of(request)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pynetdicom import evt
 from pynetdicom.association import Association
-from pynetdicom.presentation import PresentationContext, build_context
+from pynetdicom.presentation import PresentationContext, build_context, build_role
 
 from dicom_gateway.calling_entity import CallingEntity, TlsDialer
 from dicom_gateway.scp_config import DEFAULT_MAXIMUM_PDU_BYTES
@@ -64,6 +64,8 @@ class Proposal:
     sop_class_uid: str
     #: In order of preference; the peer chooses one.
     transfer_syntax_uids: tuple[str, ...]
+    #: We are its SCP, though it is we who ask for the association (PS3.7 D.3.3.4).
+    as_scp: bool = False
 
 
 class NoContextAccepted(PeerUnavailable):
@@ -71,14 +73,16 @@ class NoContextAccepted(PeerUnavailable):
 
 
 @contextlib.contextmanager
-def associated(destination: Destination, proposals: Sequence[Proposal]) -> Iterator[Association]:
+def associated(
+    destination: Destination, proposals: Sequence[Proposal], handlers: Sequence[evt.EventHandlerType] = ()
+) -> Iterator[Association]:
     """Open an association, and release it at the end (abort it on an exception).
 
-    Proposes exactly `proposals`, at most 128. Raises NoContextAccepted, or PeerUnavailable with the reason in
-    words: not reachable, no TLS, rejected (with the peer's reason), aborted, or no answer in time.
+    Proposes exactly `proposals`, at most 128; `handlers` serve what the peer asks on it. Raises NoContextAccepted,
+    or PeerUnavailable with the reason in words: not reachable, no TLS, rejected (with the peer's reason), aborted,
+    or no answer in time.
     """
-    contexts = [build_context(p.sop_class_uid, list(p.transfer_syntax_uids)) for p in proposals]
-    assoc = _request(destination, contexts)
+    assoc = _request(destination, proposals, handlers)
     try:
         yield assoc
     except BaseException:
@@ -94,7 +98,13 @@ def accepted_pairs(assoc: Association) -> set[tuple[str, str]]:
     return {(str(cx.abstract_syntax), str(cx.transfer_syntax[0])) for cx in assoc.accepted_contexts}
 
 
-def _request(destination: Destination, contexts: list[PresentationContext]) -> Association:
+def _contexts(proposals: Sequence[Proposal]) -> list[PresentationContext]:
+    return [build_context(p.sop_class_uid, list(p.transfer_syntax_uids)) for p in proposals]
+
+
+def _request(
+    destination: Destination, proposals: Sequence[Proposal], handlers: Sequence[evt.EventHandlerType]
+) -> Association:
     connected = threading.Event()
     dialer = _dialer(destination)
 
@@ -109,11 +119,12 @@ def _request(destination: Destination, contexts: list[PresentationContext]) -> A
         assoc = _application_entity(destination).associate(
             destination.host,
             destination.port,
-            contexts,
+            _contexts(proposals),
             destination.ae_title,
             max_pdu=destination.maximum_pdu_bytes,
+            ext_neg=[build_role(p.sop_class_uid, scp_role=True) for p in proposals if p.as_scp],
             tls_args=None if dialer is None else (dialer, _server_name(destination)),
-            evt_handlers=[(evt.EVT_CONN_OPEN, on_open)],
+            evt_handlers=[(evt.EVT_CONN_OPEN, on_open), *handlers],
         )
     except OSError as error:
         raise PeerUnavailable(f"{destination.name}: {destination.host} cannot be resolved") from error

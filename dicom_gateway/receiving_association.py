@@ -60,6 +60,10 @@ class AssociationHost(Protocol):
     def store(self, event: evt.Event) -> Any:  # noqa: ANN401 - pynetdicom's handlers answer int or Dataset
         """Answer a C-STORE request."""
 
+    @property
+    def handlers(self) -> Sequence[evt.EventHandlerType]:
+        """Give what else is served: pynetdicom's events with their handlers."""
+
     def ended(self, assoc: "ReceivingAssociation") -> None:
         """Learn that the connection is gone, whether an association was ever established or not."""
 
@@ -108,6 +112,8 @@ class ReceivingAssociation(Association):  # type: ignore[misc]  # pynetdicom is 
             self.unbind(event, handler)
         self.bind(evt.EVT_PDU_SENT, lambda _: rearm_quickack(self.connection))
         self.bind(evt.EVT_C_STORE, server.host.store)
+        for event, handler in server.host.handlers:
+            self.bind(event, handler)
 
     def run_reactor(self) -> None:
         """Serve the association, after the handshake of TLS; whatever happens, nothing of it is left behind."""

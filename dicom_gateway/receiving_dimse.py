@@ -7,6 +7,7 @@ command set without Affected SOP Class UID; this provider replaces it.
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import structlog
 from pydicom.uid import UID
@@ -19,6 +20,7 @@ from pynetdicom.pdu_primitives import P_DATA
 from pynetdicom.presentation import PresentationContext
 
 from dicom_gateway.instance_identity import MALFORMED, InstanceRefused
+from dicom_gateway.receiving_normalised import NormalisedMessage, NormalisedService
 from dicom_gateway.room import Room
 from dicom_gateway.spool import Spool
 from dicom_gateway.status import Status
@@ -57,6 +59,9 @@ class ReceivingDimse(DIMSEServiceProvider):  # type: ignore[misc]  # pynetdicom 
         self._command_bytes = 0
         self._request: C_STORE | None = None
         self._spools: list[Spool] = []
+        self._normalised: NormalisedMessage | None = None
+        #: What is asked and answered by the services of PS3.7 chapter 10.
+        self.normalised = NormalisedService(self)
 
     def receive_primitive(self, primitive: P_DATA) -> None:
         """Take the fragments of one P-DATA; a peer that breaks the protocol gets an A-ABORT.
@@ -81,6 +86,13 @@ class ReceivingDimse(DIMSEServiceProvider):  # type: ignore[misc]  # pynetdicom 
         for spool in self._spools:
             spool.discard()
         self._spools.clear()
+        self.normalised.close()
+
+    def send_msg(self, primitive: Any, context_id: int) -> None:  # noqa: ANN401 - one of pynetdicom's primitives
+        """Send one message whole: two threads may send, and fragments of two messages must not mix (PS3.8 Annex E)."""
+        with self.normalised.sending:
+            super().send_msg(primitive, context_id)
+        self.normalised.note_sent(primitive)
 
     def _take(self, context_id: int, fragment: bytes) -> None:
         control = fragment[0]
@@ -91,7 +103,7 @@ class ReceivingDimse(DIMSEServiceProvider):  # type: ignore[misc]  # pynetdicom 
             self._take_data_set(context_id, memoryview(fragment)[1:], is_last)
 
     def _take_command(self, context_id: int, fragment: bytes, is_last: bool) -> None:
-        if self._request is not None:
+        if self._request is not None or self._normalised is not None:
             raise ProtocolViolation("command fragment inside a data set")
         self._command_bytes += len(fragment)
         if self._command_bytes > _MAXIMUM_COMMAND_BYTES:
@@ -106,6 +118,9 @@ class ReceivingDimse(DIMSEServiceProvider):  # type: ignore[misc]  # pynetdicom 
             self._begin(context_id, message, has_data_set=not is_complete)
 
     def _begin(self, context_id: int, message: DIMSEMessage, *, has_data_set: bool) -> None:
+        if self.normalised.serves(message, self._context(context_id).abstract_syntax):
+            self._begin_normalised(context_id, message, has_data_set=has_data_set)
+            return
         if not isinstance(message, (C_STORE_RQ, C_ECHO_RQ)):
             raise ProtocolViolation(f"unexpected {type(message).__name__}")
         if self.msg_queue.qsize() >= _MAXIMUM_OUTSTANDING:
@@ -123,6 +138,25 @@ class ReceivingDimse(DIMSEServiceProvider):  # type: ignore[misc]  # pynetdicom 
             raise ProtocolViolation("C-ECHO with a data set")
         self._deliver(context_id, request)
 
+    def _begin_normalised(self, context_id: int, message: DIMSEMessage, *, has_data_set: bool) -> None:
+        self._normalised = NormalisedMessage(context_id, message)
+        if not has_data_set:
+            self._finish_normalised(context_id)
+
+    def _finish_normalised(self, context_id: int) -> None:
+        """Hand over a complete message: an answer to who waits for it, a request to the association's thread."""
+        message, self._normalised = self._normalised, None
+        if message is None:
+            raise ProtocolViolation("data set fragment without its command set")
+        primitive = message.primitive()
+        if self.normalised.takes_answer(primitive):
+            return
+        if not primitive.is_valid_request:
+            raise ProtocolViolation("command set without a mandatory element")
+        if self.msg_queue.qsize() >= _MAXIMUM_OUTSTANDING:
+            raise ProtocolViolation("too many requests without waiting for their answers")
+        self.msg_queue.put((context_id, primitive))
+
     def _open_spool(self, context_id: int, request: C_STORE) -> Spool:
         transfer_syntax = self._context(context_id).transfer_syntax[0]
         is_valid = is_valid_uid(str(request.AffectedSOPInstanceUID))
@@ -134,6 +168,11 @@ class ReceivingDimse(DIMSEServiceProvider):  # type: ignore[misc]  # pynetdicom 
         return spool
 
     def _take_data_set(self, context_id: int, fragment: memoryview, is_last: bool) -> None:
+        if self._normalised is not None:
+            self._normalised.take(context_id, fragment, is_last=is_last)
+            if is_last:
+                self._finish_normalised(context_id)
+            return
         request = self._request
         if request is None or context_id != request._context_id:
             raise ProtocolViolation("data set fragment without its command set")

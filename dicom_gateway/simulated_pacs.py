@@ -25,6 +25,7 @@ from pynetdicom.presentation import build_context
 from pynetdicom.sop_class import Verification
 
 from dicom_gateway.association_scu import Destination
+from dicom_gateway.pacs_confirming import PacsConfirming
 from dicom_gateway.pacs_faults import NO_FAULTS, FaultLedger, Faults, holds_data
 from dicom_gateway.pacs_server import PacsServer
 from dicom_gateway.pacs_sop_classes import ALL_SOP_CLASSES, DEFAULT_TRANSFER_SYNTAXES, REPORT_SOP_CLASSES
@@ -73,10 +74,12 @@ class SimulatedPacs:
         transfer_syntaxes: Sequence[str] = DEFAULT_TRANSFER_SYNTAXES,
         on_kept: Callable[[bytes], None] | None = None,
         tls: ServerTls | None = None,
+        confirming: PacsConfirming | None = None,
     ) -> None:
         """Prepare to listen; port 0 takes any free one. What arrives is also written below `folder`, if given.
 
-        `on_kept` is told of each file that is kept, once it is, in the thread of its association.
+        `on_kept` is told of each file that is kept, once it is, in the thread of its association. What it holds it
+        tells by `confirming`.
         """
         self.ae_title = ae_title
         self._address = (host, port)
@@ -85,6 +88,9 @@ class SimulatedPacs:
         self._tls = None if tls is None else server_context(tls)
         self._contexts = [build_context(Verification)]
         self._contexts += [build_context(uid, list(transfer_syntaxes)) for uid in sop_classes]
+        self._confirming = confirming if confirming is not None else PacsConfirming()
+        self._confirming.attach(lambda: self.instances)
+        self._contexts += self._confirming.contexts()
         self._changed = threading.Condition()
         self._stopping = threading.Event()
         self._server: PacsServer | None = None
@@ -167,6 +173,7 @@ class SimulatedPacs:
             (evt.EVT_REQUESTED, self._on_requested),
             (evt.EVT_PDU_RECV, self._on_pdu),
             (evt.EVT_C_STORE, self._on_store),
+            *self._confirming.handlers(),
         ]
         self._stopping.clear()
         self._server = PacsServer(self.ae_title, self._address, self._contexts, handlers, self._tls)

@@ -15,12 +15,24 @@ class Status(IntEnum):
     PROCESSING_FAILURE = 0x0110
     #: PS3.7 Annex C.5: the SOP Instance is there already.
     DUPLICATE_SOP_INSTANCE = 0x0111
+    #: PS3.7 Annex C.5: no such SOP Instance.
+    NO_SUCH_SOP_INSTANCE = 0x0112
+    #: PS3.7 Annex C.5: no such event type.
+    NO_SUCH_EVENT_TYPE = 0x0113
+    #: PS3.7 Annex C.5: a needed argument (here: the data set) is missing.
+    NO_SUCH_ARGUMENT = 0x0114
+    #: PS3.7 Annex C.5: an argument has a value that cannot be.
+    INVALID_ARGUMENT_VALUE = 0x0115
     #: PS3.7 Annex C.5: the SOP Instance UID breaks the UID construction rules.
     INVALID_SOP_INSTANCE = 0x0117
     #: PS3.7 Annex C.5: SOP class not supported.
     SOP_CLASS_NOT_SUPPORTED = 0x0122
+    #: PS3.7 Annex C.5: no such action type.
+    NO_SUCH_ACTION = 0x0123
     #: PS3.7 Annex C.5: not authorised.
     NOT_AUTHORISED = 0x0124
+    #: PS3.7 Annex C.5: an argument (here: the data set) is not of the right type.
+    MISTYPED_ARGUMENT = 0x0212
     #: PS3.7 Annex C.5: resource limitation.
     RESOURCE_LIMITATION = 0x0213
     #: PS3.4 Table B.2-1: refused, out of resources (A7xx).
@@ -77,9 +89,15 @@ _WORDS = {
     Status.SUCCESS: "success",
     Status.PROCESSING_FAILURE: "processing failure",
     Status.DUPLICATE_SOP_INSTANCE: "instance already stored",
+    Status.NO_SUCH_SOP_INSTANCE: "no such SOP Instance",
+    Status.NO_SUCH_EVENT_TYPE: "no such event type",
+    Status.NO_SUCH_ARGUMENT: "no such argument",
+    Status.INVALID_ARGUMENT_VALUE: "invalid argument value",
     Status.INVALID_SOP_INSTANCE: "invalid SOP Instance UID",
     Status.SOP_CLASS_NOT_SUPPORTED: "SOP class not supported",
+    Status.NO_SUCH_ACTION: "no such action type",
     Status.NOT_AUTHORISED: "not authorised",
+    Status.MISTYPED_ARGUMENT: "mistyped argument",
     Status.RESOURCE_LIMITATION: "resource limitation",
     Status.OUT_OF_RESOURCES: "out of resources",
     Status.DATA_SET_DOES_NOT_MATCH: "data set does not match SOP class",

@@ -2,7 +2,7 @@
 
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Self, TypeVar
 
 import structlog
@@ -20,6 +20,7 @@ from dicom_gateway.associations import (
     AssociationRejected,
     OpenAssociations,
 )
+from dicom_gateway.commitment_scp import CommitmentScp
 from dicom_gateway.instance_store import InstanceStore
 from dicom_gateway.live_associations import LiveAssociations
 from dicom_gateway.receiving_association import ReceivingAssociation, ReceivingServer, ReceptionLimits
@@ -53,6 +54,7 @@ class StorageScp:
         on_association_closed: Callable[[AssociationClosed], None] | None = None,
         on_association_rejected: Callable[[AssociationRejected], None] | None = None,
         room: Room | None = None,
+        commitment: CommitmentScp | None = None,
     ) -> None:
         """Prepare to listen.
 
@@ -60,6 +62,7 @@ class StorageScp:
         StoreUnavailable, 0110 on any other error. The others are told; a CxrTriageError of theirs is logged.
         All of them are called from many threads at once. Where there is no `room`, A700 is answered before anything
         is written, and C-ECHO still works; None: as much as the disk takes.
+        Without `commitment` it is not offered.
         """
         self._config = config
         self._store = store
@@ -69,7 +72,8 @@ class StorageScp:
         self._on_rejected = on_association_rejected
         self._open = OpenAssociations(config.policy)
         self._room = room if room is not None else unlimited()
-        self._contexts = _contexts(config)
+        self._commitment = commitment
+        self._contexts = _contexts(config) + (commitment.contexts() if commitment else [])
         self._live = LiveAssociations()
         self._plain: ReceivingServer | None = None
         self._secure: ReceivingServer | None = None
@@ -148,6 +152,11 @@ class StorageScp:
 
     def __exit__(self, *_: object) -> None:
         self.stop(grace_seconds=0)
+
+    @property
+    def handlers(self) -> Sequence[evt.EventHandlerType]:
+        """Give what is served beside C-STORE (for `ReceivingAssociation`)."""
+        return self._commitment.handlers() if self._commitment else ()
 
     def admit(self, assoc: ReceivingAssociation) -> Rejection | None:
         """Apply the policy to a requested association (for `ReceivingAssociation`)."""

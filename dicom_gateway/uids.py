@@ -29,6 +29,11 @@ def derived_uid(*parts: str) -> str:
     return f"{_UUID_ROOT}{uuid.uuid5(_NAMESPACE, name).int}"
 
 
+def new_uid() -> str:
+    """Give a UID that nobody can guess (PS3.5 B.2, version 4): for what must be told from everything else, once."""
+    return f"{_UUID_ROOT}{uuid.uuid4().int}"
+
+
 #: File meta (0002,0012), and the same in association negotiation.
 IMPLEMENTATION_CLASS_UID = derived_uid("implementation class", "cxr-triage")
 #: File meta (0002,0013); SH, so at most 16 characters.

@@ -5,7 +5,8 @@ CxrTriageError
 │   ├── ConfigurationInvalid    a setting, a weights folder or a database is not usable
 │   ├── NotAnalysable           a coded refusal: the image may not, or cannot, be scored
 │   ├── InstanceInvalid         received bytes that are not a usable DICOM instance
-│   └── ReportRefused           the PACS answered that it will not take this report
+│   ├── ReportRefused           the PACS answered that it will not take this report
+│   └── QuestionRefused         a peer answered that it will not say, or hear, what it was asked or told
 └── Transient                   may pass: the queue tries again later
     ├── PeerUnavailable         no association, no answer, or an abort in mid-transfer
     ├── PeerBusy                the PACS answered that it is out of resources for now
@@ -57,6 +58,15 @@ class ReportRefused(Rejected):
     def __init__(self, status: int, comment: str = "") -> None:
         super().__init__(f"the PACS refused the report with status 0x{status:04X} {comment}".rstrip())
         #: DIMSE status, PS3.4 Annex B.2.3.
+        self.status = status
+
+
+class QuestionRefused(Rejected):
+    """A peer will not answer a question, or not take an answer."""
+
+    def __init__(self, status: int, comment: str = "") -> None:
+        super().__init__(f"the peer answered with status 0x{status:04X} {comment}".rstrip())
+        #: DIMSE status, PS3.7 Annex C.
         self.status = status
 
 

@@ -44,6 +44,7 @@ class Failpoint(StrEnum):
     DELIVER_AFTER_RECORD = "deliver.after_record"
     PURGE_AFTER_MARK = "purge.after_mark"
     PURGE_AFTER_MOVE = "purge.after_move"
+    CONFIRM_AFTER_QUESTION_KEPT = "confirm.after_question_kept"
 
 
 class FailAction(StrEnum):

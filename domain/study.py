@@ -30,10 +30,18 @@ class DeliveryState(StrEnum):
     PENDING = "PENDING"
     #: Claimed by a worker, with a lease.
     SENDING = "SENDING"
-    #: The destination answered with success.
+    #: The destination answered with success; that it keeps the report is not, or not yet, confirmed.
     SENT = "SENT"
+    #: The destination found it when asked for it (C-FIND).
+    VERIFIED = "VERIFIED"
+    #: The destination has taken responsibility for it (storage commitment).
+    COMMITTED = "COMMITTED"
     #: Refused for good, or out of attempts: listed, counted, re-sendable by command.
     FAILED = "FAILED"
+
+
+#: The destination has the report, as far as it said.
+ARRIVED = frozenset({DeliveryState.SENT, DeliveryState.VERIFIED, DeliveryState.COMMITTED})
 
 
 @dataclass(frozen=True, slots=True)

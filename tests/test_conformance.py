@@ -8,16 +8,26 @@ from config.load import load_settings
 from dicom_gateway import association_policy
 from dicom_gateway.association_policy import Rejection
 from dicom_gateway.capture import SECONDARY_CAPTURE
+from dicom_gateway.commitment import STORAGE_COMMITMENT
 from dicom_gateway.received_sop_classes import NAMED_SENDERS_ONLY, RECEIVED_SOP_CLASSES
 from dicom_gateway.report import BASIC_TEXT_SR, REPORT_SOP_CLASSES
 from dicom_gateway.scp_config import DEFAULT_MAXIMUM_PDU_BYTES
-from dicom_gateway.status import Status, StatusFamily, classify
+from dicom_gateway.status import Status, StatusFamily, classify, status_words
 from dicom_gateway.tls import CIPHER_SUITES, MINIMUM_VERSION
 from dicom_gateway.transfer_syntaxes import RECEIVED_TRANSFER_SYNTAXES
 from dicom_gateway.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from dicom_gateway.verification_find import STUDY_ROOT_FIND
+from domain.commitment import FailureReason, reason_words
 
 _TEXT = (Path(__file__).parents[1] / "docs" / "conformance.md").read_text()
 _VERIFICATION = "1.2.840.10008.1.1"
+
+
+def first_numbers(table: list[list[str]], column: int = 0) -> list[int]:
+    """Give the hexadecimal number that each row's cell begins with."""
+    return [
+        int(row[column].split()[0], 16) for row in table if row[column].startswith("0x") and "xx" not in row[column]
+    ]
 
 
 def rows(section: str) -> list[list[str]]:
@@ -30,8 +40,10 @@ def rows(section: str) -> list[list[str]]:
 def test_the_sop_classes_are_those_of_the_code() -> None:
     """What the statement says is received and sent is what the listener accepts and the report is."""
     stated = [(uid, role) for _, uid, roles in rows("1 Overview")[1:] for role in roles.split(", ")]
-    received = {(str(uid), "SCP") for uid in (_VERIFICATION, *RECEIVED_SOP_CLASSES, *NAMED_SENDERS_ONLY)}
-    sent = {(uid, "SCU") for uid in (_VERIFICATION, *REPORT_SOP_CLASSES, BASIC_TEXT_SR, SECONDARY_CAPTURE)}
+    images = (*RECEIVED_SOP_CLASSES, *NAMED_SENDERS_ONLY)
+    received = {(str(uid), "SCP") for uid in (_VERIFICATION, *images, STORAGE_COMMITMENT)}
+    reports = (*REPORT_SOP_CLASSES, BASIC_TEXT_SR, SECONDARY_CAPTURE)
+    sent = {(uid, "SCU") for uid in (_VERIFICATION, *reports, STORAGE_COMMITMENT, STUDY_ROOT_FIND)}
     assert sorted(stated) == sorted(received | sent)
 
 
@@ -52,6 +64,35 @@ def test_the_statuses_have_the_meaning_that_the_code_gives_them() -> None:
     assert {family: {classify(status) for status in statuses} for family, statuses in meant.items()} == {
         family: {family} for family in meant
     }
+
+
+def test_the_statuses_and_reasons_of_commitment_are_those_of_the_code() -> None:
+    """What is answered is named in the code, as failure reason or as status; the text of each is the code's."""
+    as_scp = rows("3.6 Storage commitment")
+    reasons = as_scp[[row[0] for row in as_scp].index("reason") :]
+    assert set(first_numbers(reasons)) == {
+        FailureReason.NO_SUCH_OBJECT_INSTANCE,
+        FailureReason.CLASS_INSTANCE_CONFLICT,
+        FailureReason.PROCESSING_FAILURE,
+    }
+    assert [row[0].replace("-", " ") for row in reasons[1:]] == [
+        reason_words(number) for number in first_numbers(reasons)
+    ]
+    statuses = [row[0] for row in as_scp[1 : len(as_scp) - len(reasons)]]
+    answers = [row[2] for row in rows("3.4 Storage commitment") if len(row) == 3][1:]
+    for words in (*statuses, *answers):
+        assert status_words(int(words.split()[0], 16)) == words
+
+
+def test_the_numbers_of_commitment_are_the_defaults() -> None:
+    """A setting's value in the statement is its default."""
+    stated = re.findall(r"`commitment\.(\w+)` \((\w+)\)", _TEXT)
+    settings = load_settings(None, {}).commitment
+    assert len(stated) >= 7
+    assert [(key, str(value)) for key, value in stated if f"{getattr(settings, key):g}".lower() != value] == [
+        ("offer", "true")
+    ]
+    assert settings.offer
 
 
 def test_the_implementation_is_named_as_it_names_itself() -> None:

@@ -9,16 +9,20 @@ from config.settings import Settings
 from db.session import Engine, make_engine
 from dicom_gateway.association_policy import AssociationPolicy
 from dicom_gateway.association_scu import Destination
+from dicom_gateway.commitment_scp import CommitmentScp
 from dicom_gateway.instance_store import InstanceStore
 from dicom_gateway.scp_config import ScpConfig
 from dicom_gateway.store_removal import StoreRemoval
 from dicom_gateway.transfer_syntaxes import RECEIVED_TRANSFER_SYNTAXES
+from worker.answering import CommitmentAnswering, SafeKeeping
+from worker.confirming import CommitmentAnswers
 from worker.gateway_values import client_tls, peer_profile, server_tls
 from worker.intake import Intake
 from worker.intake_watch import IntakeWatch
 from worker.queue import Doorbell, make_celery
 from worker.readiness import Readiness
 from worker.retention import Retention
+from worker.sender_ways import SenderWays
 
 
 class Collaborators:
@@ -76,12 +80,36 @@ class Collaborators:
         calling = self.settings.listener.ae_title
         return {d.name: destination(d, calling) for d in self.settings.destinations}
 
+    @cached_property
+    def commitment_answers(self) -> CommitmentAnswers:
+        """What takes the answers of destinations."""
+        return CommitmentAnswers(self.engine, self.settings.commitment, self.settings.delivery)
 
-def scp_config(settings: Settings) -> ScpConfig:
-    """Give the values that the gateway needs to listen."""
+    @cached_property
+    def answering(self) -> CommitmentAnswering:
+        """What the task answer_commitment does, and what takes the requests of senders."""
+        keeping, settings = SafeKeeping(self.engine, self.store), self.settings
+        attempts = settings.commitment.answer_attempts
+        return CommitmentAnswering(self.engine, keeping, self.sender_ways.to, settings.delivery, attempts)
+
+    @cached_property
+    def commitment_scp(self) -> CommitmentScp:
+        """What the listener does about storage commitment."""
+        return CommitmentScp(
+            self.answering.on_asked, self.commitment_answers.on_reply, is_offered=self.settings.commitment.offer
+        )
+
+    @cached_property
+    def sender_ways(self) -> SenderWays:
+        """Where senders are told something."""
+        return SenderWays(association_policy(self.settings), self.settings.peers, self.destinations.values())
+
+
+def association_policy(settings: Settings) -> AssociationPolicy:
+    """Give the rules of who may associate with the listener."""
     listener = settings.listener
     any_called = "*" in listener.accepted_called_ae_titles
-    policy = AssociationPolicy(
+    return AssociationPolicy(
         maximum_associations=listener.maximum_associations,
         called_ae_titles=() if any_called else (listener.ae_title, *listener.accepted_called_ae_titles),
         calling_ae_titles=listener.accepted_calling_ae_titles,
@@ -90,11 +118,16 @@ def scp_config(settings: Settings) -> ScpConfig:
         peers=tuple(peer_profile(name, peer) for name, peer in settings.peers.items()),
         accepts_unnamed_peers=listener.accept_unnamed_peers,
     )
+
+
+def scp_config(settings: Settings) -> ScpConfig:
+    """Give the values that the gateway needs to listen."""
+    listener = settings.listener
     return ScpConfig(
         host=listener.host,
         port=None if listener.tls.is_on and not listener.tls.also_plain else listener.port,
         ae_title=listener.ae_title,
-        policy=policy,
+        policy=association_policy(settings),
         transfer_syntaxes=RECEIVED_TRANSFER_SYNTAXES,
         maximum_object_bytes=listener.maximum_object_megabytes * 10**6,
         acse_timeout_seconds=listener.acse_timeout_seconds,

@@ -12,6 +12,7 @@ from model.card import ModelCard, check_version, read_card
 from worker.analysis import StudyAnalysis
 from worker.bootstrap import Collaborators
 from worker.captures import CaptureKeeper
+from worker.confirming import DeliveryConfirmation, Keeper
 from worker.couriers import StorageCourier
 from worker.delivery import ReportDelivery
 from worker.model_versions import ModelVersions, weights_root
@@ -62,7 +63,25 @@ class WorkCollaborators(Collaborators):
             name: StorageCourier(self._choice_for(wishes[name]), destination)
             for name, destination in self.destinations.items()
         }
-        return ReportDelivery(self.engine, couriers, self.settings.delivery)
+        return ReportDelivery(self.engine, couriers, self.settings.delivery, confirmed=self._keepers.keys())
+
+    @cached_property
+    def confirmation(self) -> DeliveryConfirmation:
+        """What the task confirm_delivery does."""
+        settings = self.settings
+        return DeliveryConfirmation(
+            self.engine, self._keepers, self.commitment_answers, settings.commitment, settings.delivery
+        )
+
+    @property
+    def _keepers(self) -> dict[str, Keeper]:
+        """The destinations that may be asked what they keep."""
+        keepers = {
+            d.name: Keeper(self.destinations[d.name], d.commitment == "auto", d.verification == "auto")
+            for d in self.settings.destinations
+            if d.name in self.destinations
+        }
+        return {name: keeper for name, keeper in keepers.items() if keeper.commitment or keeper.query}
 
     def _choice_for(self, settings: DestinationSettings) -> ReportChoice:
         return ReportChoice(

@@ -1,6 +1,6 @@
 """The task deliver_report: claim, have it delivered, record. Safe to run twice."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 
 import structlog
@@ -26,11 +26,13 @@ class ReportDelivery:
         engine: Engine,
         couriers: Mapping[str, Courier],
         settings: DeliverySettings,
+        confirmed: Collection[str] = (),
     ) -> None:
-        """`couriers` are the ways to the destinations, by the destination's name."""
+        """`couriers` are the ways to the destinations, by name; `confirmed` names those to be asked what they keep."""
         self._engine = engine
         self._couriers = couriers
         self._settings = settings
+        self._confirmed = confirmed
 
     def run(self, delivery_id: int, task_id: str) -> None:
         """Send the report if it is to be sent; what fails is due again later, or FAILED.
@@ -62,7 +64,9 @@ class ReportDelivery:
         failpoint(Failpoint.DELIVER_AFTER_CLAIM)
         receipt = courier.deliver(claim.result_id)
         failpoint(Failpoint.DELIVER_AFTER_SEND)
-        recorded = deliveries.finish(self._engine, claim, utc_now(), receipt.dimse_status)
+        now = utc_now()
+        confirm_at = now if claim.destination in self._confirmed else None
+        recorded = deliveries.finish(self._engine, claim, now, receipt.dimse_status, confirm_at=confirm_at)
         failpoint(Failpoint.DELIVER_AFTER_RECORD)
         _log.info(
             "report_sent",

@@ -30,7 +30,7 @@ def server_tls(settings: ListenerTlsSettings) -> ServerTls | None:
 
 
 def client_tls(settings: DestinationTlsSettings | None) -> ClientTls | None:
-    """Give the TLS to one destination; None when it is off."""
+    """Give the TLS to one peer that we call; None when it is off."""
     if settings is None:
         return None
     return ClientTls(
@@ -60,6 +60,8 @@ def all_tls(settings: Settings) -> dict[str, ServerTls | ClientTls]:
     """Give every use of TLS that is switched on, by what it is for."""
     uses: dict[str, ServerTls | ClientTls | None] = {"listener": server_tls(settings.listener.tls)}
     uses |= {d.name: client_tls(d.tls) for d in settings.destinations}
+    answered = {name: peer.answer_to for name, peer in settings.peers.items() if peer.answer_to is not None}
+    uses |= {f"answers to {name}": client_tls(place.tls) for name, place in answered.items()}
     return {name: tls for name, tls in uses.items() if tls is not None}
 
 

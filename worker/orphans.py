@@ -5,7 +5,7 @@ from datetime import timedelta
 import structlog
 
 from config.settings import Settings
-from db import deliveries, studies
+from db import commitment_requests, confirmations, deliveries, studies
 from db.session import Engine
 from domain.clock import utc_now
 from domain.errors import StoreUnavailable
@@ -31,5 +31,7 @@ def end_claims_of_dead_worker(engine: Engine, settings: Settings, queue: str) ->
         else:
             for held in deliveries.expired_claims(engine, then):
                 end_delivery(engine, held, settings.delivery, _WORKER_DIED, dimse_status=None)
+            confirmations.release_all_claims(engine)
+            commitment_requests.release_all_claims(engine)
     except StoreUnavailable as error:
         _log.warning("claims_left_to_their_leases", error=str(error))

@@ -3,7 +3,7 @@
 import os
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import structlog
@@ -16,7 +16,7 @@ from worker.bootstrap import Collaborators
 from worker.bootstrap_work import WorkCollaborators
 from worker.hearing import Hearing
 from worker.lifeline import die_with_parent
-from worker.queue import ANALYSE_QUEUE, DELIVER_QUEUE
+from worker.queue import ANALYSE_QUEUE, ANALYSE_TASK, ANSWER_TASK, CONFIRM_TASK, DELIVER_QUEUE, DELIVER_TASK
 
 _log = structlog.get_logger()
 _INTERRUPTED = 128 + signal.SIGINT
@@ -36,7 +36,13 @@ def run_worker(settings: Settings, queues: Sequence[str]) -> int:
     # Not shared with the parent: a database connection or an ONNX session must not cross a fork.
     collaborators = WorkCollaborators(settings)
     app = WorkCollaborators(settings).celery
-    tasks.register(app, settings, lambda: collaborators.analysis, lambda: collaborators.delivery)
+    works: dict[str, Callable[[], tasks.Work]] = {
+        ANALYSE_TASK: lambda: collaborators.analysis,
+        DELIVER_TASK: lambda: collaborators.delivery,
+        CONFIRM_TASK: lambda: collaborators.confirmation,
+        ANSWER_TASK: lambda: collaborators.answering,
+    }
+    tasks.register(app, settings, works)
 
     def prepare_child(**_: Any) -> None:  # noqa: ANN401 - Celery passes its own objects
         die_with_parent()

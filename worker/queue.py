@@ -12,7 +12,7 @@ from kombu import Connection
 from kombu.exceptions import OperationalError
 
 from config.settings import Settings
-from db import deliveries, studies
+from db import commitment_requests, deliveries, studies
 from db.session import Engine
 from domain.clock import utc_now
 from domain.errors import BrokerUnavailable, ConfigurationInvalid
@@ -22,6 +22,13 @@ ANALYSE_QUEUE = "analyse"
 DELIVER_QUEUE = "deliver"
 ANALYSE_TASK = "cxr_triage.analyse_study"
 DELIVER_TASK = "cxr_triage.deliver_report"
+CONFIRM_TASK = "cxr_triage.confirm_delivery"
+ANSWER_TASK = "cxr_triage.answer_commitment"
+#: Whatever waits for a peer is in one queue: reading never waits behind it.
+_ROUTES = {
+    ANALYSE_TASK: {"queue": ANALYSE_QUEUE},
+    **{task: {"queue": DELIVER_QUEUE} for task in (DELIVER_TASK, CONFIRM_TASK, ANSWER_TASK)},
+}
 #: sun_path in unix(7), less the closing NUL.
 _LONGEST_SOCKET_PATH = 107
 #: Seconds to wait for the broker before giving up: the sweep rings again.
@@ -54,7 +61,7 @@ def make_celery(settings: Settings) -> Celery:
         task_acks_on_failure_or_timeout=True,
         task_ignore_result=True,
         task_publish_retry=False,
-        task_routes={ANALYSE_TASK: {"queue": ANALYSE_QUEUE}, DELIVER_TASK: {"queue": DELIVER_QUEUE}},
+        task_routes=_ROUTES,
         worker_prefetch_multiplier=1,
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,
@@ -110,6 +117,16 @@ class Doorbell:
         """Queue each delivery. Raises BrokerUnavailable, StoreUnavailable."""
         self._ring(DELIVER_TASK, delivery_ids)
         deliveries.note_queued(self._engine, delivery_ids, utc_now())
+
+    def ring_for_confirmations(self, delivery_ids: list[int]) -> None:
+        """Queue the question about each delivery that was sent. Raises BrokerUnavailable, StoreUnavailable."""
+        self._ring(CONFIRM_TASK, delivery_ids)
+        deliveries.note_queued(self._engine, delivery_ids, utc_now())
+
+    def ring_for_commitment_requests(self, request_ids: list[int]) -> None:
+        """Queue the answer to each request of a sender. Raises BrokerUnavailable, StoreUnavailable."""
+        self._ring(ANSWER_TASK, request_ids)
+        commitment_requests.note_queued(self._engine, request_ids, utc_now())
 
     def _ring(self, task: str, ids: list[int]) -> None:
         with _broker_errors():

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from config.settings import AnalysisSettings, DeliverySettings, ReadinessSettings
-from db import deliveries, studies
+from db import commitment_requests, confirmations, deliveries, studies
 from db.session import Engine
 from domain.clock import utc_now
 from domain.errors import BrokerUnavailable, StoreUnavailable
@@ -63,9 +63,7 @@ class Readiness:
             _log.info("study_ready", study_id=study_id)
             failpoint(Failpoint.SWEEP_AFTER_READY)
         # Deliveries first: what is analysed already should not wait for a long queue of studies to be rung for.
-        self._doorbell.ring_for_deliveries(
-            list(deliveries.due(self._engine, now, self._requeue_before(DELIVER_QUEUE, now)))
-        )
+        self._ring_for_peers(now)
         self._doorbell.ring_for_studies(list(studies.due(self._engine, now, self._requeue_before(ANALYSE_QUEUE, now))))
         self._ring_in_the_background(now)
 
@@ -78,6 +76,13 @@ class Readiness:
             requeue_before = self._requeue_before(ANALYSE_QUEUE, now)
             due = studies.due(self._engine, now, requeue_before, room, QueuePriority.BACKGROUND)
             self._doorbell.ring_for_studies(list(due))
+
+    def _ring_for_peers(self, now: datetime) -> None:
+        """Ring for reports to send, then for what is to be asked or answered about what was sent."""
+        before = self._requeue_before(DELIVER_QUEUE, now)
+        self._doorbell.ring_for_deliveries(list(deliveries.due(self._engine, now, before)))
+        self._doorbell.ring_for_confirmations(list(confirmations.due(self._engine, now, before)))
+        self._doorbell.ring_for_commitment_requests(list(commitment_requests.due(self._engine, now, before)))
 
     def _requeue_before(self, queue: str, now: datetime) -> datetime | None:
         """Rung for before this and still waiting: forgotten. None while the queue still holds messages."""

@@ -1,13 +1,13 @@
-"""The two Celery tasks. They carry ids, never pixels; what they do is decided by the database."""
+"""The Celery tasks. They carry ids, never pixels; what they do is decided by the database."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import structlog
 from celery import Celery, Task
 
 from config.settings import Settings
-from worker.queue import ANALYSE_TASK, DELIVER_TASK
+from worker.queue import ANALYSE_TASK
 
 _log = structlog.get_logger()
 
@@ -56,10 +56,8 @@ def _where(exc: BaseException) -> str:
     return f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}"
 
 
-def register(app: Celery, settings: Settings, analysis: Callable[[], Work], delivery: Callable[[], Work]) -> None:
-    """Register both tasks with their time limits."""
-    for name, work, limits in (
-        (ANALYSE_TASK, analysis, settings.analysis),
-        (DELIVER_TASK, delivery, settings.delivery),
-    ):
+def register(app: Celery, settings: Settings, works: Mapping[str, Callable[[], Work]]) -> None:
+    """Register each task by name, with the time limits of its queue."""
+    for name, work in works.items():
+        limits = settings.analysis if name == ANALYSE_TASK else settings.delivery
         app.register_task(WorkTask(name, work, limits.soft_time_limit_seconds, limits.hard_time_limit_seconds))

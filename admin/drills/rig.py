@@ -16,10 +16,12 @@ from config.load import load_settings
 from db import deliveries, results, studies
 from db.tables import Study
 from dicom_gateway.association_scu import Destination
+from dicom_gateway.pacs_commitment import CommitmentManners
+from dicom_gateway.pacs_confirming import PacsConfirming
 from dicom_gateway.simulated_pacs import SimulatedPacs
 from domain.errors import StoreUnavailable
 from domain.failpoints import FAILPOINTS_VARIABLE, Failpoints
-from domain.study import DeliveryState, StudyStatus
+from domain.study import ARRIVED, StudyStatus
 from worker.bootstrap import Collaborators
 
 #: Seconds after which what has not happened counts as stuck: long, because a slow machine is no fault.
@@ -55,7 +57,9 @@ class Rig:
         """Prepare below `folder`; `environment` goes above the short waits, `data_dir` may lie elsewhere."""
         self.folder = folder
         self.ledger = Ledger()
-        self.pacs = SimulatedPacs("SIMPACS")
+        # It commits what it keeps: what it would have lost then shows as a report that is sent again.
+        confirming = PacsConfirming(CommitmentManners(), answers_queries=True)
+        self.pacs = SimulatedPacs("SIMPACS", confirming=confirming)
         self.failpoints = Failpoints(folder / "failpoints")
         self.longest_recovery = 0.0
         self._environment = _SHORT_WAITS | dict(environment or {})
@@ -165,7 +169,7 @@ class Rig:
             for result in results.of_study(engine, study.id)
             for delivery in deliveries.of_result(engine, result.id)
         ]
-        return all(state is DeliveryState.SENT for state in sent)
+        return all(state in ARRIVED for state in sent)
 
     def settle(self, studies_sent: Sequence[str], since: float, patience: float = PATIENCE_SECONDS) -> None:
         """Wait until studies are settled; what took too long is left to the count as stuck.

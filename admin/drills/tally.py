@@ -7,7 +7,7 @@ from admin.drills.rig import Rig
 from admin.drills.xrays import Xray
 from db import deliveries, instances, reports, results
 from db.tables import Result, Study
-from domain.study import DeliveryState
+from domain.study import ARRIVED
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,4 +112,4 @@ def _sound(rig: Rig, study: Study) -> set[tuple[str, str]]:
 
 def _is_sent(rig: Rig, result: Result) -> bool:
     opened = deliveries.of_result(rig.collaborators.engine, result.id)
-    return bool(opened) and all(delivery.state is DeliveryState.SENT for delivery in opened)
+    return bool(opened) and all(delivery.state in ARRIVED for delivery in opened)

@@ -30,6 +30,11 @@ AETable END
 """
 
 
+def archive_config(port: int, folder: Path) -> str:
+    """Write the settings of a dcmqrscp that keeps what it gets in a folder."""
+    return _ARCHIVE.format(port=port, folder=folder)
+
+
 @pytest.fixture
 def reporting_to(tmp_path: Path) -> Iterator[Callable[[str, int], Destination]]:
     """Start the service with one PACS; gives the service as a destination of images."""
@@ -71,7 +76,7 @@ def test_a_report_is_found_in_dcmqrscp_by_query(
     """Dcmqrscp indexes the report, and gives it back to a C-FIND of its study."""
     port, folder, config = free_port(), tmp_path / "archive", tmp_path / "dcmqrscp.cfg"
     folder.mkdir()
-    config.write_text(_ARCHIVE.format(port=port, folder=folder))
+    config.write_text(archive_config(port, folder))
     peer(port, "dcmqrscp", "-c", config)
     image = write_xray(tmp_path)
     (outcome,) = send_files(reporting_to("ARCHIVE", port), [image])

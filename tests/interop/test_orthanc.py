@@ -32,6 +32,10 @@ class Orthanc:
         """POST, as JSON."""
         return self._ask("POST", path, body)
 
+    def post_json(self, path: str, body: Any) -> Any:
+        """POST JSON, as JSON."""
+        return self._ask("POST", path, json.dumps(body).encode())
+
     def _ask(self, method: str, path: str, body: bytes | None = None) -> Any:
         with closing(http.client.HTTPConnection("127.0.0.1", self._port, timeout=120)) as connection:
             connection.request(method, path, body)
@@ -54,7 +58,12 @@ def ports() -> tuple[int, int, int]:
 
 @pytest.fixture
 def orthanc(peer: Peer, ports: tuple[int, int, int], tmp_path: Path) -> Orthanc:
-    """Orthanc with SQLite in a folder of its own, which knows us as a modality."""
+    """Orthanc, which knows us as a modality."""
+    return start_orthanc(peer, ports, tmp_path)
+
+
+def start_orthanc(peer: Peer, ports: tuple[int, int, int], tmp_path: Path) -> Orthanc:
+    """Start Orthanc with SQLite in a folder of its own; it knows us as the modality "triage"."""
     http, dicom, ours = ports
     folder = tmp_path / "orthanc"
     folder.mkdir()

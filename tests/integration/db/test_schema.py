@@ -10,14 +10,14 @@ from db.session import make_engine, reading, transaction
 from db.tables import Base
 from domain.errors import ConfigurationInvalid, StoreUnavailable
 
-_FIRST_SCHEMA_ROWS = """
+FIRST_SCHEMA_ROWS = """
     INSERT INTO study (id, study_instance_uid, revision, status, first_received_at, last_received_at, attempts)
     VALUES (1, '1.2.3', 1, 'ANALYSED', '2026-01-01 00:00:00', '2026-01-01 00:00:00', 1);
     INSERT INTO result (id, study_id, revision, model_version, assessment, probability, considered, notes,
                         reading_priority, created_at)
     VALUES (1, 1, 1, 'm1', 'suspected', 0.5, '[]', '[]', 'HIGH', '2026-01-01 00:00:00')
 """
-_SECOND_SCHEMA_ROWS = """
+SECOND_SCHEMA_ROWS = """
     INSERT INTO association (id, calling_ae_title, called_ae_title, peer_address, current_study_id, opened_at, seen_at)
     VALUES ('a1', 'A', 'B', '::1', 1, '2026-01-01 00:00:00', '2026-01-01 00:00:00');
     INSERT INTO instance (id, study_id, association_id, sop_instance_uid, sop_class_uid, series_instance_uid,
@@ -46,7 +46,7 @@ def test_a_database_of_the_first_schema_is_migrated_with_its_rows(sqlite_url: st
     engine = make_engine(sqlite_url)
     schema.upgrade(engine, "0001")
     with transaction(engine) as session:
-        for statement in _FIRST_SCHEMA_ROWS.split(";"):
+        for statement in FIRST_SCHEMA_ROWS.split(";"):
             session.execute(text(statement))
     schema.upgrade(engine)
     (result,) = results.of_study(engine, 1)
@@ -59,7 +59,7 @@ def test_reports_sent_before_there_were_several_forms_stay_chosen(sqlite_url: st
         engine = make_engine(url)
         schema.upgrade(engine, "0002")
         with transaction(engine) as session:
-            for statement in (_FIRST_SCHEMA_ROWS + ";" + _SECOND_SCHEMA_ROWS).split(";"):
+            for statement in (FIRST_SCHEMA_ROWS + ";" + SECOND_SCHEMA_ROWS).split(";"):
                 session.execute(text(statement))
         schema.upgrade(engine)
         kept = reports.chosen_report(engine, 1, "pacs")

@@ -103,7 +103,7 @@ def test_an_unforeseen_failure_gives_the_study_back_and_keeps_no_patient_data(
     study = store_study(collaborators, tmp_path)
     break_pipeline(collaborators, ValueError(_PATIENT_TEXT))
     app = collaborators.celery
-    tasks.register(app, collaborators.settings, lambda: collaborators.analysis, lambda: collaborators.delivery)
+    tasks.register(app, collaborators.settings, {ANALYSE_TASK: lambda: collaborators.analysis})
     app.tasks[ANALYSE_TASK].apply(args=(study.id,), task_id="t1")
     found = study_of(collaborators, study.study_instance_uid)
     assert found.status is StudyStatus.READY

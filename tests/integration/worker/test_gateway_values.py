@@ -9,6 +9,7 @@ from dicom_gateway.association_policy import AssociationRequest
 from dicom_gateway.received_sop_classes import SOP_CLASSES_BY_NAME
 from dicom_gateway.tls import ClientTls, ServerTls
 from worker.bootstrap import Collaborators, scp_config
+from worker.gateway_values import all_tls
 
 _SETTINGS = """
 [listener]
@@ -74,3 +75,62 @@ def test_both_ports_are_open_during_a_change_over() -> None:
     tls = {"certificate": "a.pem", "key": "a.key", "ca": "ca.pem", "also_plain": True, "port": 0}
     config = scp_config(load_settings(None, {"listener": {"tls": tls, "port": 104}}))
     assert (config.port, config.tls_port) == (104, 0)
+
+
+_SENDERS = """
+[listener.tls]
+certificate = "cxr.pem"
+key = "cxr.key"
+ca = "senders.pem"
+[peers.east]
+ae_title = "ROOM"
+addresses = ["192.0.2.1"]
+answer_to = { host = "east.example", port = 2762, tls = { ca = "east.pem" } }
+[peers.west]
+ae_title = "ROOM"
+addresses = ["192.0.2.2"]
+require_tls = true
+[peers.archive]
+ae_title = "ARCHIVE"
+require_tls = true
+[[destinations]]
+name = "old"
+ae_title = "ROOM"
+host = "old.example"
+port = 104
+[[destinations]]
+name = "archive"
+ae_title = "ARCHIVE"
+host = "archive.example"
+port = 2762
+tls = { ca = "archive.pem" }
+"""
+
+
+def test_senders_are_answered_where_their_profile_says_and_never_in_the_clear_if_they_must_use_tls(
+    tmp_path: Path,
+) -> None:
+    """Two of one title are told apart by address; a way in the clear is none for who must use TLS."""
+    file = tmp_path / "cxr.toml"
+    file.write_text(_SENDERS)
+    ways = Collaborators(load_settings(file)).sender_ways
+    east = ways.to("ROOM", "CXR_TRIAGE", "192.0.2.1")
+    assert east is not None
+    assert (east.host, east.port, east.ae_title, east.calling_ae_title) == ("east.example", 2762, "ROOM", "CXR_TRIAGE")
+    assert east.tls == ClientTls(Path("east.pem"))
+    assert ways.to("ROOM", "CXR_TRIAGE", "192.0.2.2") is None
+    archive = ways.to("ARCHIVE", "CALLED_US_SO", "192.0.2.3")
+    assert archive is not None
+    assert (archive.host, archive.calling_ae_title, archive.tls) == (
+        "archive.example",
+        "CALLED_US_SO",
+        ClientTls(Path("archive.pem")),
+    )
+    assert ways.to("UNKNOWN", "CXR_TRIAGE", "192.0.2.4") is None
+
+
+def test_files_of_tls_to_senders_are_tried_at_the_start(tmp_path: Path) -> None:
+    """Like those of the listener and of destinations."""
+    file = tmp_path / "cxr.toml"
+    file.write_text(_SENDERS)
+    assert set(all_tls(load_settings(file))) == {"listener", "archive", "answers to east"}

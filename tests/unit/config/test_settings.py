@@ -99,6 +99,16 @@ def test_later_sources_win(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         ('[peers.a]\nae_title = "A"\nrequire_tls = true\n', ("peers.a.require_tls needs [listener.tls]",)),
         ('[peers.a]\nae_title = "A"\n[peers.b]\nae_title = "A"\n', ("share the AE title A",)),
         ('[peers.a]\nae_title = "A"\necho_only = true\nsop_classes = ["CR"]\n', ("contradict",)),
+        ('[peers.a]\nanswer_to = { host = "a b", port = 104 }\n', ("peers.a.answer_to.host", "must be a host name")),
+        ('[peers.a]\nanswer_to = { host = "h", prt = 104 }\n', ("did you mean peers.a.answer_to.port",)),
+        (
+            '[peers.a]\nae_title = "A"\nrequire_tls = true\nanswer_to = { host = "h", port = 104 }\n',
+            ("peers.a: require_tls needs answer_to.tls", "in the clear"),
+        ),
+        (
+            '[peers.a]\nae_title = "A"\necho_only = true\nanswer_to = { host = "h", port = 104 }\n',
+            ("echo_only and answer_to contradict",),
+        ),
     ],
 )
 def test_a_bad_file_is_refused_with_the_key_and_what_would_be_right(

@@ -1,0 +1,51 @@
+"""What the simulated PACS tells of what it holds: by storage commitment, by C-FIND, by both or by neither."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from pydicom.dataset import Dataset
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pynetdicom import evt
+from pynetdicom.presentation import PresentationContext, build_context
+
+from dicom_gateway.association_scu import Destination
+from dicom_gateway.pacs_commitment import CommitmentManners, CommitmentMode, PacsCommitment
+from dicom_gateway.pacs_query import PacsQuery
+from dicom_gateway.verification_find import STUDY_ROOT_FIND
+
+_NO_COMMITMENT = CommitmentManners(mode=CommitmentMode.OFF)
+
+
+class PacsConfirming:
+    """Both services, for one PACS."""
+
+    def __init__(self, manners: CommitmentManners = _NO_COMMITMENT, *, answers_queries: bool = False) -> None:
+        """By default neither is offered."""
+        self._instances: Callable[[], Sequence[Dataset]] = tuple
+        self.commitment = PacsCommitment(self._uids, manners) if manners.mode is not CommitmentMode.OFF else None
+        self._query = PacsQuery(self._held) if answers_queries else None
+
+    def attach(self, instances: Callable[[], Sequence[Dataset]]) -> None:
+        """Tell where it looks for what the PACS holds."""
+        self._instances = instances
+
+    def answer_to(self, destination: Destination) -> None:
+        """Answer requests for commitment on a new association to there, from now on."""
+        if self.commitment is not None:
+            self.commitment.manners = replace(self.commitment.manners, answer_to=destination)
+
+    def contexts(self) -> list[PresentationContext]:
+        """Give what is negotiated."""
+        find = [build_context(STUDY_ROOT_FIND, [ExplicitVRLittleEndian, ImplicitVRLittleEndian])]
+        return (self.commitment.contexts() if self.commitment else []) + (find if self._query else [])
+
+    def handlers(self) -> list[evt.EventHandlerType]:
+        """Give what serves the messages."""
+        find = [(evt.EVT_C_FIND, self._query.find)] if self._query else []
+        return (self.commitment.handlers() if self.commitment else []) + find
+
+    def _held(self) -> Sequence[Dataset]:
+        return self._instances()
+
+    def _uids(self) -> list[str]:
+        return [str(dataset.SOPInstanceUID) for dataset in self._instances()]

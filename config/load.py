@@ -11,12 +11,18 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, TomlConfigSettingsSource
 
-from config.destinations import DestinationSettings
+from config.destinations import DestinationSettings, Hl7DestinationSettings, UpsDestinationSettings
 from config.settings import DELIMITER, PREFIX, Settings
 from domain.errors import ConfigurationInvalid
 from domain.failpoints import FAILPOINTS_VARIABLE
 
 DEFAULTS_FILE = Path(__file__).with_name("default.toml")
+#: The tables of which there may be several.
+_DESTINATIONS: Mapping[str, type[BaseModel]] = {
+    "destinations": DestinationSettings,
+    "ups_destinations": UpsDestinationSettings,
+    "hl7_destinations": Hl7DestinationSettings,
+}
 #: Names the user's own TOML file, as --config does.
 CONFIG_VARIABLE = "CXR_CONFIG"
 
@@ -141,8 +147,8 @@ def words_of(problem: ErrorDetails) -> str:
 
 
 def _destination_keys(key: str) -> set[str]:
-    stem = key.rpartition(".")[0]
-    return {f"{stem}.{name}" for name in DestinationSettings.model_fields} if key.startswith("destinations.") else set()
+    stem, table = key.rpartition(".")[0], key.partition(".")[0]
+    return {f"{stem}.{name}" for name in _DESTINATIONS[table].model_fields} if table in _DESTINATIONS else set()
 
 
 def _allowed(key: str) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, IPvAnyNetwork, PositiveInt, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from config.destinations import DestinationSettings
+from config.destinations import DestinationSettings, Hl7DestinationSettings, UpsDestinationSettings
 from config.section import AeTitle, Host, Processes, Seconds, Section, WholeSeconds
 
 #: CXR_SECTION__KEY is the environment twin of section.key.
@@ -135,6 +135,8 @@ class Settings(BaseSettings):
     model: ModelSettings
     delivery: DeliverySettings
     destinations: tuple[DestinationSettings, ...] = ()
+    ups_destinations: tuple[UpsDestinationSettings, ...] = ()
+    hl7_destinations: tuple[Hl7DestinationSettings, ...] = ()
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
@@ -142,11 +144,27 @@ class Settings(BaseSettings):
         if self.broker.visibility_timeout_seconds <= longest:
             message = f"broker.visibility_timeout_seconds must exceed every hard_time_limit_seconds ({longest})"
             raise ValueError(message)
-        names = [destination.name for destination in self.destinations]
-        if len(names) != len(set(names)):
-            message = "destinations: each needs a name of its own"
-            raise ValueError(message)
+        self._check_destinations()
         return self
+
+    def _check_destinations(self) -> None:
+        names = self.destination_names
+        if len(names) != len(set(names)):
+            message = f"destinations: each needs a name of its own ({', '.join(names)})"
+            raise ValueError(message)
+        known = {destination.name for destination in self.destinations}
+        for destination in self.ups_destinations:
+            if destination.report_destination and destination.report_destination not in known:
+                message = f"ups_destinations: report_destination {destination.report_destination} is no destination"
+                raise ValueError(message)
+
+    @property
+    def destination_names(self) -> tuple[str, ...]:
+        """Every place that a result is delivered to, whatever way it goes."""
+        names = [destination.name for destination in self.destinations]
+        names += [destination.name for destination in self.ups_destinations]
+        names += [destination.name for destination in self.hl7_destinations]
+        return tuple(names)
 
     @property
     def database_url(self) -> str:

@@ -28,9 +28,11 @@ from dicom_gateway.association_scu import Destination
 from dicom_gateway.pacs_faults import NO_FAULTS, FaultLedger, Faults, holds_data
 from dicom_gateway.pacs_server import PacsServer
 from dicom_gateway.pacs_sop_classes import ALL_SOP_CLASSES, DEFAULT_TRANSFER_SYNTAXES, REPORT_SOP_CLASSES
+from dicom_gateway.simulated_workitems import SimulatedWorkitems
 from dicom_gateway.status import Status
 from dicom_gateway.storage_scu import FileOutcome, send_files
 from dicom_gateway.uids import is_valid_uid
+from dicom_gateway.ups_scp import UPS_SOP_CLASSES, UpsScp
 
 __all__ = ["DEFAULT_TRANSFER_SYNTAXES", "Faults", "SimulatedPacs", "StoreAttempt"]
 
@@ -71,10 +73,12 @@ class SimulatedPacs:
         sop_classes: Sequence[str] = ALL_SOP_CLASSES,
         transfer_syntaxes: Sequence[str] = DEFAULT_TRANSFER_SYNTAXES,
         on_kept: Callable[[bytes], None] | None = None,
+        workitems: SimulatedWorkitems | None = None,
     ) -> None:
         """Prepare to listen; port 0 takes any free one. What arrives is also written below `folder`, if given.
 
-        `on_kept` is told of each file that is kept, once it is, in the thread of its association.
+        `on_kept` is told of each file that is kept, once it is, in the thread of its association. With `workitems`
+        it is a UPS SCP too.
         """
         self.ae_title = ae_title
         self._address = (host, port)
@@ -82,6 +86,9 @@ class SimulatedPacs:
         self._on_kept = on_kept
         self._contexts = [build_context(Verification)]
         self._contexts += [build_context(uid, list(transfer_syntaxes)) for uid in sop_classes]
+        self._more_handlers = UpsScp(workitems, takes_new=True).handlers() if workitems else []
+        if workitems is not None:
+            self._contexts += [build_context(uid, list(DEFAULT_TRANSFER_SYNTAXES[:2])) for uid in UPS_SOP_CLASSES]
         self._changed = threading.Condition()
         self._stopping = threading.Event()
         self._server: PacsServer | None = None
@@ -164,6 +171,7 @@ class SimulatedPacs:
             (evt.EVT_REQUESTED, self._on_requested),
             (evt.EVT_PDU_RECV, self._on_pdu),
             (evt.EVT_C_STORE, self._on_store),
+            *self._more_handlers,
         ]
         self._stopping.clear()
         self._server = PacsServer(self.ae_title, self._address, self._contexts, handlers)

@@ -5,23 +5,39 @@ Apart from it, because the listener and the sweep start faster, and stay smaller
 
 from functools import cached_property
 
-from config.destinations import DestinationSettings
+from config.destinations import DestinationSettings, UpsDestinationSettings
+from dicom_gateway.association_scu import Destination
 from dicom_gateway.codes import FindingScheme
 from dicom_gateway.report import BASIC_TEXT_SR, REPORT_SOP_CLASSES
 from model.card import ModelCard, check_version, read_card
 from worker.analysis import StudyAnalysis
+from worker.announcing import Announcer
 from worker.bootstrap import Collaborators
 from worker.captures import CaptureKeeper
-from worker.couriers import StorageCourier
+from worker.couriers import Courier, StorageCourier
 from worker.delivery import ReportDelivery
 from worker.model_versions import ModelVersions, weights_root
 from worker.report_choice import ReportChoice
 from worker.reporting import ReportKeeper
+from worker.ups_courier import UpsCourier
 
 
 def report_sop_classes(settings: DestinationSettings) -> tuple[str, ...]:
     """Give what a report for a destination may be written as, best first."""
     return (BASIC_TEXT_SR,) if settings.report_format == "basic_text" else REPORT_SOP_CLASSES
+
+
+def ups_destination(settings: UpsDestinationSettings, calling_ae_title: str) -> Destination:
+    """Give the values that the gateway needs to reach one UPS SCP."""
+    return Destination(
+        name=settings.name,
+        ae_title=settings.ae_title,
+        host=settings.host,
+        port=settings.port,
+        calling_ae_title=calling_ae_title,
+        connect_timeout_seconds=settings.connect_timeout_seconds,
+        dimse_timeout_seconds=settings.response_timeout_seconds,
+    )
 
 
 class WorkCollaborators(Collaborators):
@@ -41,7 +57,7 @@ class WorkCollaborators(Collaborators):
             self.versions.current,
             self.doorbell,
             self.settings.analysis,
-            list(self.destinations),
+            list(self.settings.destination_names),
         )
 
     @cached_property
@@ -58,11 +74,34 @@ class WorkCollaborators(Collaborators):
     def delivery(self) -> ReportDelivery:
         """What the task deliver_report does."""
         wishes = {settings.name: settings for settings in self.settings.destinations}
-        couriers = {
+        couriers: dict[str, Courier] = {
             name: StorageCourier(self._choice_for(wishes[name]), destination)
             for name, destination in self.destinations.items()
         }
+        couriers |= {settings.name: self._ups_courier(settings) for settings in self.settings.ups_destinations}
         return ReportDelivery(self.engine, couriers, self.settings.delivery)
+
+    @cached_property
+    def announcer(self) -> Announcer:
+        """What says of a result where it is announced."""
+        return Announcer(self.engine, self.reports)
+
+    def _ups_courier(self, settings: UpsDestinationSettings) -> UpsCourier:
+        return UpsCourier(
+            self.announcer,
+            ups_destination(settings, self.settings.listener.ae_title),
+            self._choice_of(settings.report_destination),
+            retrieve_ae_title=settings.retrieve_ae_title or settings.ae_title,
+            worklist_label=settings.worklist_label,
+            cancel_replaced=settings.cancel_replaced,
+        )
+
+    def _choice_of(self, destination: str) -> ReportChoice | None:
+        """Give what chooses the report of a PACS; of the first one when none is named, None when there is none."""
+        for settings in self.settings.destinations:
+            if destination in ("", settings.name):
+                return self._choice_for(settings)
+        return None
 
     def _choice_for(self, settings: DestinationSettings) -> ReportChoice:
         return ReportChoice(

@@ -5,8 +5,9 @@ import traceback
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
-from config.destinations import DestinationSettings
+from config.destinations import DestinationSettings, Hl7DestinationSettings, UpsDestinationSettings
 from config.load import DEFAULTS_FILE, known_keys, load_settings, variable_of
 from domain.errors import ConfigurationInvalid
 
@@ -15,7 +16,7 @@ def test_default_toml_holds_every_key_and_no_other() -> None:
     """What is documented is what exists."""
     content = tomllib.loads(DEFAULTS_FILE.read_text())
     documented = {f"{section}.{key}" for section, keys in content.items() for key in keys}
-    assert documented == set(known_keys()) - {"destinations"}
+    assert documented == set(known_keys()) - {"destinations", "ups_destinations", "hl7_destinations"}
 
 
 def test_every_key_of_default_toml_has_a_comment() -> None:
@@ -26,10 +27,18 @@ def test_every_key_of_default_toml_has_a_comment() -> None:
             assert before.startswith("#") or re.match(r"^[a-z]+_time_limit_seconds = ", before), line
 
 
-def test_every_destination_key_is_documented() -> None:
-    """The commented example of a destination names each key."""
-    text = DEFAULTS_FILE.read_text()
-    assert [key for key in DestinationSettings.model_fields if f"# {key} = " not in text] == []
+@pytest.mark.parametrize(
+    ("table", "kind"),
+    [
+        ("destinations", DestinationSettings),
+        ("ups_destinations", UpsDestinationSettings),
+        ("hl7_destinations", Hl7DestinationSettings),
+    ],
+)
+def test_every_destination_key_is_documented(table: str, kind: type[BaseModel]) -> None:
+    """The commented example of each kind of destination names each key."""
+    text = DEFAULTS_FILE.read_text().partition(f"# [[{table}]]")[2].partition("# [[")[0]
+    assert [key for key in kind.model_fields if f"# {key} = " not in text] == []
 
 
 def test_later_sources_win(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 from pydicom.tag import Tag
 
+from dicom_gateway.codes import concept
 from dicom_gateway.own_instance import reference
 from dicom_gateway.source_header import UNICODE, is_ascii
 from dicom_gateway.uids import report_series_uid
@@ -124,9 +125,7 @@ def _add_scheduled(ds: Dataset, content: WorkitemContent) -> None:
     ds.ProcedureStepLabel = _LABEL
     _put(ds, "WorklistLabel", content.worklist_label[:_LONG_STRING_LENGTH])
     ds.ScheduledProcedureStepStartDateTime = date_time(content.scheduled_at)
-    ds.ScheduledWorkitemCodeSequence = [
-        code_item(CodedConcept(INTERPRETATION.value, INTERPRETATION.scheme_designator, INTERPRETATION.meaning))
-    ]
+    ds.ScheduledWorkitemCodeSequence = [code_item(concept(INTERPRETATION))]
     _put(ds, "CommentsOnTheScheduledProcedureStep", content.comment[: _LONG_STRING_LENGTH * 16])
     # The images were here when this was made, and the report is on its way at the same time.
     ds.InputReadinessState = "READY"

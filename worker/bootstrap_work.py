@@ -5,10 +5,12 @@ Apart from it, because the listener and the sweep start faster, and stay smaller
 
 from functools import cached_property
 
-from config.destinations import DestinationSettings, UpsDestinationSettings
+from config.destinations import DestinationSettings, Hl7DestinationSettings, UpsDestinationSettings
 from dicom_gateway.association_scu import Destination
 from dicom_gateway.codes import FindingScheme
 from dicom_gateway.report import BASIC_TEXT_SR, REPORT_SOP_CLASSES
+from hl7_gateway.oru import Addresses
+from hl7_gateway.sending import Hl7Peer
 from model.card import ModelCard, check_version, read_card
 from worker.analysis import StudyAnalysis
 from worker.announcing import Announcer
@@ -16,6 +18,7 @@ from worker.bootstrap import Collaborators
 from worker.captures import CaptureKeeper
 from worker.couriers import Courier, StorageCourier
 from worker.delivery import ReportDelivery
+from worker.hl7_courier import Hl7Courier
 from worker.model_versions import ModelVersions, weights_root
 from worker.report_choice import ReportChoice
 from worker.reporting import ReportKeeper
@@ -37,6 +40,17 @@ def ups_destination(settings: UpsDestinationSettings, calling_ae_title: str) -> 
         calling_ae_title=calling_ae_title,
         connect_timeout_seconds=settings.connect_timeout_seconds,
         dimse_timeout_seconds=settings.response_timeout_seconds,
+    )
+
+
+def hl7_peer(settings: Hl7DestinationSettings) -> Hl7Peer:
+    """Give the values that the HL7 gateway needs to reach one receiver."""
+    return Hl7Peer(
+        name=settings.name,
+        host=settings.host,
+        port=settings.port,
+        connect_timeout_seconds=settings.connect_timeout_seconds,
+        response_timeout_seconds=settings.response_timeout_seconds,
     )
 
 
@@ -79,6 +93,7 @@ class WorkCollaborators(Collaborators):
             for name, destination in self.destinations.items()
         }
         couriers |= {settings.name: self._ups_courier(settings) for settings in self.settings.ups_destinations}
+        couriers |= {settings.name: self._hl7_courier(settings) for settings in self.settings.hl7_destinations}
         return ReportDelivery(self.engine, couriers, self.settings.delivery)
 
     @cached_property
@@ -95,6 +110,16 @@ class WorkCollaborators(Collaborators):
             worklist_label=settings.worklist_label,
             cancel_replaced=settings.cancel_replaced,
         )
+
+    def _hl7_courier(self, settings: Hl7DestinationSettings) -> Hl7Courier:
+        addresses = Addresses(
+            sending_application=settings.sending_application,
+            sending_facility=settings.sending_facility,
+            receiving_application=settings.receiving_application,
+            receiving_facility=settings.receiving_facility,
+            processing_id=settings.processing_id,
+        )
+        return Hl7Courier(self.announcer, hl7_peer(settings), addresses)
 
     def _choice_of(self, destination: str) -> ReportChoice | None:
         """Give what chooses the report of a PACS; of the first one when none is named, None when there is none."""

@@ -1,7 +1,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 
@@ -100,12 +100,14 @@ def test_the_answer_has_what_was_asked_for_and_no_more() -> None:
     assert [element.keyword for element in answer.ScheduledWorkitemCodeSequence[0]] == ["CodeValue"]
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="0123456789+-.", max_size=40))
 def test_no_date_and_time_key_raises(key: str) -> None:
     """What is no range and no moment matches nothing."""
     assert matches(attributes(ScheduledProcedureStepStartDateTime=key), WORKITEM) in (True, False)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=12), st.text(max_size=12))
 def test_a_value_always_matches_itself_and_its_prefix_with_a_star(value: str, rest: str) -> None:
     """Whatever the characters: those that mean something to regular expressions mean nothing here."""

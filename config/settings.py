@@ -13,6 +13,9 @@ from config.section import AeTitle, Host, Processes, Seconds, Section, WholeSeco
 PREFIX = "CXR_"
 DELIMITER = "__"
 
+#: Results are delivered to our own worklist as to any other destination, under this name.
+READING_WORKLIST = "reading-worklist"
+
 #: TCP port; 0 takes any free one.
 ListenPort = Annotated[int, Field(ge=0, le=65535)]
 
@@ -119,6 +122,13 @@ class DeliverySettings(_TaskLimits):
     max_attempts: PositiveInt
 
 
+class ReadingWorklistSettings(Section):
+    """The reading worklist, as others see it."""
+
+    ups_scp: bool
+    ups_ae_titles: tuple[AeTitle, ...]
+
+
 class Settings(BaseSettings):
     """All settings; see default.toml for what each means."""
 
@@ -134,6 +144,7 @@ class Settings(BaseSettings):
     analysis: AnalysisSettings
     model: ModelSettings
     delivery: DeliverySettings
+    reading_worklist: ReadingWorklistSettings
     destinations: tuple[DestinationSettings, ...] = ()
     ups_destinations: tuple[UpsDestinationSettings, ...] = ()
     hl7_destinations: tuple[Hl7DestinationSettings, ...] = ()
@@ -164,6 +175,8 @@ class Settings(BaseSettings):
         names = [destination.name for destination in self.destinations]
         names += [destination.name for destination in self.ups_destinations]
         names += [destination.name for destination in self.hl7_destinations]
+        if self.reading_worklist.ups_scp:
+            names.append(READING_WORKLIST)
         return tuple(names)
 
     @property

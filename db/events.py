@@ -33,6 +33,7 @@ class EventKind(StrEnum):
     DELIVERY_FAILED = "delivery_failed"
     DELIVERY_RESEND = "delivery_resend"
     STUDY_REPORTED = "study_reported"
+    WORKITEM_CHANGED = "workitem_changed"
     MODEL_ROLE_CHANGED = "model_role_changed"
 
 

@@ -53,6 +53,14 @@ class AssociationHost(Protocol):
     def store(self, event: evt.Event) -> Any:  # noqa: ANN401 - pynetdicom's handlers answer int or Dataset
         """Answer a C-STORE request."""
 
+    @property
+    def handlers(self) -> Sequence[evt.EventHandlerType]:
+        """Give what else is served: pynetdicom's events with their handlers."""
+
+    @property
+    def more_sop_classes(self) -> frozenset[str]:
+        """Give the abstract syntaxes of what else is served."""
+
     def ended(self, assoc: "ReceivingAssociation") -> None:
         """Learn that the connection is gone, whether an association was ever established or not."""
 
@@ -99,6 +107,8 @@ class ReceivingAssociation(Association):  # type: ignore[misc]  # pynetdicom is 
             self.unbind(event, handler)
         self.bind(evt.EVT_PDU_SENT, lambda _: rearm_quickack(connection))
         self.bind(evt.EVT_C_STORE, server.host.store)
+        for event, handler in server.host.handlers:
+            self.bind(event, handler)
 
     def run_reactor(self) -> None:
         """Serve the association; whatever happens, nothing of it is left behind."""

@@ -25,6 +25,7 @@ from pynetdicom.presentation import build_context
 from pynetdicom.sop_class import Verification
 
 from dicom_gateway.association_scu import Destination
+from dicom_gateway.offered_service import dispatching
 from dicom_gateway.pacs_faults import NO_FAULTS, FaultLedger, Faults, holds_data
 from dicom_gateway.pacs_server import PacsServer
 from dicom_gateway.pacs_sop_classes import ALL_SOP_CLASSES, DEFAULT_TRANSFER_SYNTAXES, REPORT_SOP_CLASSES
@@ -32,7 +33,7 @@ from dicom_gateway.simulated_workitems import SimulatedWorkitems
 from dicom_gateway.status import Status
 from dicom_gateway.storage_scu import FileOutcome, send_files
 from dicom_gateway.uids import is_valid_uid
-from dicom_gateway.ups_scp import UPS_SOP_CLASSES, UpsScp
+from dicom_gateway.ups_scp import UpsScp
 
 __all__ = ["DEFAULT_TRANSFER_SYNTAXES", "Faults", "SimulatedPacs", "StoreAttempt"]
 
@@ -77,8 +78,7 @@ class SimulatedPacs:
     ) -> None:
         """Prepare to listen; port 0 takes any free one. What arrives is also written below `folder`, if given.
 
-        `on_kept` is told of each file that is kept, once it is, in the thread of its association. With `workitems`
-        it is a UPS SCP too.
+        `on_kept` is told of each file that is kept, in its association's thread. `workitems` make it a UPS SCP too.
         """
         self.ae_title = ae_title
         self._address = (host, port)
@@ -86,9 +86,9 @@ class SimulatedPacs:
         self._on_kept = on_kept
         self._contexts = [build_context(Verification)]
         self._contexts += [build_context(uid, list(transfer_syntaxes)) for uid in sop_classes]
-        self._more_handlers = UpsScp(workitems, takes_new=True).handlers() if workitems else []
-        if workitems is not None:
-            self._contexts += [build_context(uid, list(DEFAULT_TRANSFER_SYNTAXES[:2])) for uid in UPS_SOP_CLASSES]
+        services = [UpsScp(workitems, workitems.create).service()] if workitems is not None else []
+        self._contexts += [context for service in services for context in service.contexts]
+        self._more_handlers = dispatching(services)
         self._changed = threading.Condition()
         self._stopping = threading.Event()
         self._server: PacsServer | None = None

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Self, TypeVar
 
@@ -29,6 +29,7 @@ from dicom_gateway.associations import (
     OpenAssociations,
 )
 from dicom_gateway.instance_store import InstanceStore
+from dicom_gateway.offered_service import OfferedService, dispatching
 from dicom_gateway.receiving_association import ReceivingAssociation, ReceivingServer, ReceptionLimits
 from dicom_gateway.reception import Answer, ReceivedInstance, Reception, StoreRequest
 from dicom_gateway.status import Status
@@ -97,12 +98,13 @@ class StorageScp:
         on_association_open: Callable[[AssociationOpened], None] | None = None,
         on_association_closed: Callable[[AssociationClosed], None] | None = None,
         on_association_rejected: Callable[[AssociationRejected], None] | None = None,
+        services: Sequence[OfferedService] = (),
     ) -> None:
         """Prepare to listen.
 
         `on_instance` commits the row of an instance on disk; success is answered when it returns, A700 on
         StoreUnavailable, 0110 on any other error. The others are told; a CxrTriageError of theirs is logged.
-        All of them are called from many threads at once.
+        All of them are called from many threads at once. `services` are offered beside storage.
         """
         self._config = config
         self._store = store
@@ -111,7 +113,11 @@ class StorageScp:
         self._on_closed = on_association_closed
         self._on_rejected = on_association_rejected
         self._open = OpenAssociations(config.policy)
+        self._services = services
         self._contexts = _contexts(config)
+        #: What is served beside C-STORE (for `ReceivingAssociation`).
+        self.handlers = dispatching(services)
+        self.more_sop_classes = frozenset(uid for service in services for uid in service.sop_classes)
         self._server: ReceivingServer | None = None
 
     @property
@@ -218,7 +224,10 @@ class StorageScp:
 
     def _contexts_for(self, calling_ae_title: str) -> list[PresentationContext]:
         accepts = self._config.policy.accepts_sop_class
-        return [cx for cx in self._contexts if accepts(calling_ae_title, str(cx.abstract_syntax))]
+        stored = [cx for cx in self._contexts if accepts(calling_ae_title, str(cx.abstract_syntax))]
+        return stored + [
+            cx for service in self._services if service.serves(calling_ae_title) for cx in service.contexts
+        ]
 
 
 def _contexts(config: ScpConfig) -> list[PresentationContext]:

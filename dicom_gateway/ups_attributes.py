@@ -6,7 +6,7 @@ from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
 from dicom_gateway.source_header import UNICODE, is_ascii
-from dicom_gateway.ups_workitem import UPS_PUSH, date_time
+from dicom_gateway.ups_workitem import UPS_PUSH, WorkitemContent, build_workitem, date_time
 from domain.clock import utc_now
 from domain.workitem import StoredWorkitem, WorkitemState
 
@@ -34,6 +34,11 @@ def as_json(attributes: Dataset) -> str:
     for keyword in ("ProcedureStepState", *_CARRIED):
         kept.pop(f"{int(Tag(keyword)):08X}", None)
     return json.dumps(kept, ensure_ascii=False)
+
+
+def attributes_of(content: WorkitemContent) -> str:
+    """Give the attributes of a new workitem, as they are kept."""
+    return as_json(build_workitem(content))
 
 
 def from_json(text: str) -> Dataset:

@@ -11,9 +11,12 @@ from typing import Any
 import structlog
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import evt
+from pynetdicom.presentation import build_context
 
 from dicom_gateway.attribute_matching import matches, requested
+from dicom_gateway.offered_service import OfferedService
 from dicom_gateway.source_items import UNREADABLE
 from dicom_gateway.ups_attributes import (
     as_json,
@@ -61,10 +64,16 @@ _Answer = tuple[int, Dataset | None]
 class UpsScp:
     """The handlers of one list of workitems. Called from many threads at once."""
 
-    def __init__(self, workitems: Workitems, *, takes_new: bool = False) -> None:
-        """`takes_new`: whether others may create workitems (N-CREATE)."""
+    def __init__(self, workitems: Workitems, on_new: Callable[[StoredWorkitem], bool] | None = None) -> None:
+        """`on_new` keeps what others create, and says whether its UID is new; None: nobody else may create any."""
         self._workitems = workitems
-        self._takes_new = takes_new
+        self._on_new = on_new
+
+    def service(self, calling_ae_titles: tuple[str, ...] = ()) -> OfferedService:
+        """Give what the listener offers, to these calling AE titles; empty: to all."""
+        syntaxes = [ExplicitVRLittleEndian, ImplicitVRLittleEndian]
+        contexts = [build_context(uid, syntaxes) for uid in UPS_SOP_CLASSES]
+        return OfferedService(contexts, self.handlers(), calling_ae_titles)
 
     def handlers(self) -> list[tuple[Any, Callable[..., Any]]]:
         """Give what to bind to an association."""
@@ -108,9 +117,10 @@ class UpsScp:
 
     def create(self, event: evt.Event) -> _Answer:
         """Answer N-CREATE, PS3.4 CC.2.5."""
-        if not self._takes_new:
+        on_new = self._on_new
+        if on_new is None:
             return UpsStatus.NOT_AUTHORISED, None
-        return _guarded(lambda: self._create(event))
+        return _guarded(lambda: _created(event, on_new))
 
     def _get(self, event: evt.Event) -> _Answer:
         workitem = self._workitems.get(str(event.request.RequestedSOPInstanceUID))
@@ -148,7 +158,7 @@ class UpsScp:
         if event.action_type == CHANGE_STATE:
             verdict = self._change_state(uid, event)
         elif event.action_type == REQUEST_CANCEL:
-            verdict = self._workitems.update(uid, _cancel)
+            verdict = self._workitems.update(uid, cancel)
         else:
             is_subscription = event.action_type in _SUBSCRIPTIONS
             return (UpsStatus.NO_EVENT_REPORTS if is_subscription else UpsStatus.NO_SUCH_ACTION), None
@@ -178,19 +188,20 @@ class UpsScp:
 
         return self._workitems.update(uid, decide)
 
-    def _create(self, event: evt.Event) -> _Answer:
-        attributes = event.attribute_list
-        uid = str(event.request.AffectedSOPInstanceUID or "")
-        if not uid or any(not attributes.get(keyword) for keyword in _TYPE_1):
-            return UpsStatus.MISSING_ATTRIBUTE, None
-        if attributes.ProcedureStepState != WorkitemState.SCHEDULED:
-            return UpsStatus.NOT_SCHEDULED, None
-        lock = Lock(WorkitemState.SCHEDULED, "")
-        is_new = self._workitems.create(StoredWorkitem(uid, lock, as_json(attributes)))
-        return (UpsStatus.SUCCESS if is_new else UpsStatus.DUPLICATE_SOP_INSTANCE), None
+
+def _created(event: evt.Event, on_new: Callable[[StoredWorkitem], bool]) -> _Answer:
+    attributes = event.attribute_list
+    uid = str(event.request.AffectedSOPInstanceUID or "")
+    if not uid or any(not attributes.get(keyword) for keyword in _TYPE_1):
+        return UpsStatus.MISSING_ATTRIBUTE, None
+    if attributes.ProcedureStepState != WorkitemState.SCHEDULED:
+        return UpsStatus.NOT_SCHEDULED, None
+    is_new = on_new(StoredWorkitem(uid, Lock(WorkitemState.SCHEDULED, ""), as_json(attributes)))
+    return (UpsStatus.SUCCESS if is_new else UpsStatus.DUPLICATE_SOP_INSTANCE), None
 
 
-def _cancel(workitem: StoredWorkitem) -> Decision:
+def cancel(workitem: StoredWorkitem) -> Decision:
+    """Cancel a workitem that nobody has claimed, for `Workitems.update`."""
     verdict = judge_cancel_request(workitem.lock.state)
     if verdict is not Verdict.GRANTED:
         return Decision(verdict)

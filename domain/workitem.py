@@ -86,9 +86,6 @@ class Workitems(Protocol):
     def update(self, sop_instance_uid: str, decide: Callable[[StoredWorkitem], Decision]) -> Verdict:
         """Let `decide` see a workitem that nobody else can change meanwhile, and keep what it says."""
 
-    def create(self, workitem: StoredWorkitem) -> bool:
-        """Keep a new workitem; False when its UID is there already."""
-
 
 def judge_state_change(
     lock: Lock, requested: WorkitemState, transaction_uid: str, *, final_state_met: bool = True

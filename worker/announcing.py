@@ -9,6 +9,7 @@ from dicom_gateway.report_content import ReportContent
 from dicom_gateway.report_words import statement
 from dicom_gateway.source_facts import study_facts
 from dicom_gateway.uids import workitem_uid
+from dicom_gateway.ups_workitem import WorkitemContent
 from domain.study_facts import StudyFacts
 from worker.reporting import ReportKeeper
 
@@ -33,12 +34,26 @@ class Announcement:
         """The result in a sentence, with what it is not."""
         return _PREFIX + statement(self.content)
 
-    def workitem_uids(self, destination: str) -> tuple[str, str | None, list[str]]:
-        """Give this result's workitem at a destination, the one that it replaces, and those that are obsolete."""
-        own = self._workitem_uid(self.result, destination)
-        replaced = self._workitem_uid(self.superseded, destination) if self.superseded is not None else None
-        obsolete = [uid for uid in (replaced, own if self.is_outdated else None) if uid is not None]
-        return own, replaced, obsolete
+    def workitem(
+        self, destination: str, report: tuple[str, str] | None, *, retrieve_ae_title: str, worklist_label: str
+    ) -> WorkitemContent:
+        """Give this result's workitem at a destination."""
+        return WorkitemContent(
+            sop_instance_uid=self._workitem_uid(self.result, destination),
+            study=self.facts,
+            reading_priority=self.result.reading_priority,
+            scheduled_at=self.study.first_received_at,
+            comment=self.comment,
+            worklist_label=worklist_label,
+            retrieve_ae_title=retrieve_ae_title,
+            report=report,
+            replaces=self._workitem_uid(self.superseded, destination) if self.superseded is not None else None,
+        )
+
+    def obsolete(self, workitem: WorkitemContent) -> list[str]:
+        """List the workitems that are out of date: the one before it, and, late, itself."""
+        own = workitem.sop_instance_uid if self.is_outdated else None
+        return [uid for uid in (workitem.replaces, own) if uid is not None]
 
     def _workitem_uid(self, result: Result, destination: str) -> str:
         return workitem_uid(self.study.study_instance_uid, result.revision, result.model_version, destination)

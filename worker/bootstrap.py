@@ -10,11 +10,14 @@ from db.session import Engine, make_engine
 from dicom_gateway.association_policy import AssociationPolicy
 from dicom_gateway.association_scu import Destination
 from dicom_gateway.instance_store import InstanceStore
+from dicom_gateway.offered_service import OfferedService
 from dicom_gateway.storage_scp import ScpConfig
 from dicom_gateway.transfer_syntaxes import RECEIVED_TRANSFER_SYNTAXES
+from dicom_gateway.ups_scp import UpsScp
 from worker.intake import Intake
 from worker.queue import Doorbell, make_celery
 from worker.readiness import Readiness
+from worker.reading_worklist import ReadingWorklist
 
 
 class Collaborators:
@@ -53,6 +56,19 @@ class Collaborators:
         """The sweep."""
         settings = self.settings
         return Readiness(self.engine, self.doorbell, settings.readiness, settings.analysis, settings.delivery)
+
+    @cached_property
+    def reading_worklist(self) -> ReadingWorklist:
+        """The reading worklist, as other systems see it."""
+        return ReadingWorklist(self.engine)
+
+    @property
+    def offered_services(self) -> list[OfferedService]:
+        """What the listener offers beside storage."""
+        worklist = self.settings.reading_worklist
+        if not worklist.ups_scp:
+            return []
+        return [UpsScp(self.reading_worklist).service(worklist.ups_ae_titles)]
 
     @cached_property
     def destinations(self) -> dict[str, Destination]:

@@ -6,6 +6,7 @@ Apart from it, because the listener and the sweep start faster, and stay smaller
 from functools import cached_property
 
 from config.destinations import DestinationSettings, Hl7DestinationSettings, UpsDestinationSettings
+from config.settings import READING_WORKLIST
 from dicom_gateway.association_scu import Destination
 from dicom_gateway.codes import FindingScheme
 from dicom_gateway.report import BASIC_TEXT_SR, REPORT_SOP_CLASSES
@@ -23,6 +24,7 @@ from worker.model_versions import ModelVersions, weights_root
 from worker.report_choice import ReportChoice
 from worker.reporting import ReportKeeper
 from worker.ups_courier import UpsCourier
+from worker.worklist_courier import WorklistCourier
 
 
 def report_sop_classes(settings: DestinationSettings) -> tuple[str, ...]:
@@ -94,6 +96,8 @@ class WorkCollaborators(Collaborators):
         }
         couriers |= {settings.name: self._ups_courier(settings) for settings in self.settings.ups_destinations}
         couriers |= {settings.name: self._hl7_courier(settings) for settings in self.settings.hl7_destinations}
+        if self.settings.reading_worklist.ups_scp:
+            couriers[READING_WORKLIST] = self._worklist_courier()
         return ReportDelivery(self.engine, couriers, self.settings.delivery)
 
     @cached_property
@@ -110,6 +114,12 @@ class WorkCollaborators(Collaborators):
             worklist_label=settings.worklist_label,
             cancel_replaced=settings.cancel_replaced,
         )
+
+    def _worklist_courier(self) -> WorklistCourier:
+        first = next(iter(self.settings.destinations), None)
+        choice = self._choice_for(first) if first is not None else None
+        retrieve = first.ae_title if first is not None else ""
+        return WorklistCourier(self.announcer, self.reading_worklist, choice, retrieve_ae_title=retrieve)
 
     def _hl7_courier(self, settings: Hl7DestinationSettings) -> Hl7Courier:
         addresses = Addresses(

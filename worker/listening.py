@@ -36,6 +36,7 @@ def _receive(collaborators: Collaborators, stop: threading.Event, swept: int) ->
         intake.on_instance,
         on_association_open=intake.on_association_open,
         on_association_closed=intake.on_association_closed,
+        services=collaborators.offered_services,
     )
     scp.start()
     try:

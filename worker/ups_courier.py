@@ -2,7 +2,6 @@
 
 from dicom_gateway.association_scu import Destination
 from dicom_gateway.ups_push import push_workitem
-from dicom_gateway.ups_workitem import WorkitemContent
 from worker.announcing import Announcer
 from worker.couriers import Receipt
 from worker.report_choice import ReportChoice
@@ -35,16 +34,11 @@ class UpsCourier:
     def deliver(self, result_id: int) -> Receipt:
         """Create the workitem, and cancel what it replaces; a second time it is there already."""
         said = self._announcer.of_result(result_id)
-        uid, replaced, obsolete = said.workitem_uids(self._destination.name)
-        content = WorkitemContent(
-            sop_instance_uid=uid,
-            study=said.facts,
-            reading_priority=said.result.reading_priority,
-            scheduled_at=said.study.first_received_at,
-            comment=said.comment,
-            worklist_label=self._worklist_label,
+        workitem = said.workitem(
+            self._destination.name,
+            self._choice.expected(result_id) if self._choice is not None else None,
             retrieve_ae_title=self._retrieve_ae_title,
-            report=self._choice.expected(result_id) if self._choice is not None else None,
-            replaces=replaced,
+            worklist_label=self._worklist_label,
         )
-        return Receipt(uid, push_workitem(self._destination, content, obsolete if self._cancel_replaced else ()))
+        obsolete = said.obsolete(workitem) if self._cancel_replaced else []
+        return Receipt(workitem.sop_instance_uid, push_workitem(self._destination, workitem, obsolete))

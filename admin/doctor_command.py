@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 
 import typer
 
+from admin.announced_check import MEND_ANNOUNCED, announced_checks
 from admin.data_folder import PRIVATE
 from admin.embedded_broker import broker_command
 from admin.options import (
@@ -127,7 +128,7 @@ def _listener(settings: Settings) -> str:
 
 
 def _destinations(collaborators: WorkCollaborators) -> list[Check]:
-    if not collaborators.destinations:
+    if not collaborators.settings.destination_names:
         mend = "add [[destinations]] to the settings file, or --pacs AET@HOST:PORT"
         return [Check("destinations", ok=False, found="none: reports are made and sent nowhere", mend=mend)]
     mend = "check host, port and both AE titles, and that the PACS knows ours"
@@ -139,6 +140,7 @@ def _destinations(collaborators: WorkCollaborators) -> list[Check]:
         if answered.ok:
             part = f"reports to {settings.name}"
             checks.append(_tried(part, lambda s=settings, d=peer: what_it_gets(s, d), MEND_REPORTS))  # type: ignore[misc]
+    checks += [_tried(part, check, MEND_ANNOUNCED) for part, check in announced_checks(collaborators.settings)]
     return checks
 
 

@@ -16,6 +16,7 @@ from domain.errors import PeerBusy, PeerUnavailable, ReportRefused
 _log = structlog.get_logger()
 #: Action Type ID, PS3.4 Table CC.2.2-1.
 REQUEST_CANCEL = 2
+_PROPOSAL = Proposal(UPS_PUSH, (ExplicitVRLittleEndian, ImplicitVRLittleEndian))
 _REASON = "Replaced: the study has changed since"
 _LEFT_ALONE = (UpsStatus.SUCCESS, UpsStatus.ALREADY_CANCELED, UpsStatus.UNKNOWN)
 
@@ -27,15 +28,20 @@ def push_workitem(destination: Destination, content: WorkitemContent, obsolete: 
     the peer answers to a cancel request is logged and changes nothing: it may have begun, or never existed.
     Raises ReportRefused for good (0122 when the peer takes no UPS Push), PeerBusy and PeerUnavailable for now.
     """
-    proposal = Proposal(UPS_PUSH, (ExplicitVRLittleEndian, ImplicitVRLittleEndian))
     try:
-        with associated(destination, [proposal]) as assoc:
+        with associated(destination, [_PROPOSAL]) as assoc:
             status = _create(destination, assoc, content.sop_instance_uid, build_workitem(content))
             for number, uid in enumerate(obsolete, start=2):
                 _request_cancel(destination, assoc, uid, number)
     except NoContextAccepted as error:
         raise ReportRefused(Status.SOP_CLASS_NOT_SUPPORTED, "UPS Push not accepted") from error
     return status
+
+
+def check_takes_push(destination: Destination) -> None:
+    """Associate for UPS Push, and create nothing. Raises NoContextAccepted, or PeerUnavailable as `associated` does."""
+    with associated(destination, [_PROPOSAL]):
+        pass
 
 
 def _create(destination: Destination, assoc: Association, uid: str, attributes: Dataset) -> int:

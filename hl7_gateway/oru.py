@@ -122,9 +122,9 @@ def _fill_order(order: Group, content: OruContent) -> None:
         1: "1",
         2: placer,
         3: filler,
-        4: coded(procedure),
+        # With the modality's own words as the alternate text.
+        4: f"{coded(procedure)}^^{escaped(description)}".rstrip("^"),
         7: _study_moment(study),
-        13: escaped(description),
         16: f"^{_person(study.referring_physician.split('=')[0])}".rstrip("^"),
         # As IHE's Scheduled Workflow maps them: accession number, requested procedure ID.
         18: escaped(study.accession_number),

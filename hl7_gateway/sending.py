@@ -37,8 +37,21 @@ def send_message(peer: Hl7Peer, message: bytes, control_id: str) -> None:
             connection.sendall(framed(message))
             answer = read_block(connection, peer.response_timeout_seconds)
     except OSError as error:
-        raise PeerUnavailable(f"{peer.name}: no connection to {peer.host}:{peer.port}: {error.strerror}") from error
+        raise _unreachable(peer, error) from error
     if answer is None:
         raise AcknowledgementUnreadable(f"{peer.name}: connection closed without an acknowledgement")
     parse_acknowledgement(answer).check(control_id)
     _log.info("message_accepted", destination=peer.name, control_id=control_id)
+
+
+def check_reachable(peer: Hl7Peer) -> None:
+    """Connect, and send nothing. Raises PeerUnavailable."""
+    try:
+        socket.create_connection((peer.host, peer.port), timeout=peer.connect_timeout_seconds).close()
+    except OSError as error:
+        raise _unreachable(peer, error) from error
+
+
+def _unreachable(peer: Hl7Peer, error: OSError) -> PeerUnavailable:
+    reason = error.strerror or type(error).__name__
+    return PeerUnavailable(f"{peer.name}: no connection to {peer.host}:{peer.port}: {reason}")

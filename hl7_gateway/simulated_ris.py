@@ -75,7 +75,11 @@ class SimulatedRis:
     @property
     def accepted(self) -> dict[str, bytes]:
         """What was accepted, once per control ID: a second time is the same message."""
-        return {a.control_id: a.message for a in reversed(self.attempts) if a.answer is RisAnswer.ACCEPT}
+        kept: dict[str, bytes] = {}
+        for attempt in self.attempts:
+            if attempt.answer is RisAnswer.ACCEPT:
+                kept.setdefault(attempt.control_id, attempt.message)
+        return kept
 
     def set_answer(self, answer: RisAnswer, error_code: str = "") -> None:
         """Change what is answered from here on."""

@@ -16,7 +16,7 @@ from dicom_gateway.ups_push import push_workitem
 from dicom_gateway.ups_scp import UPS_SOP_CLASSES
 from dicom_gateway.ups_workitem import UPS_PULL, UPS_PUSH, UPS_QUERY, build_workitem
 from domain.errors import PeerBusy, PeerUnavailable, ReportRefused
-from tests.unit.report.builders import received
+from tests.unit.report.builders import AWFUL, received
 from tests.unit.worklist.test_ups_workitem import content
 
 KEY = "1.2.840.1"
@@ -92,6 +92,13 @@ def test_a_workitem_arrives_as_it_was_built_and_a_second_time_changes_nothing(
         if element.keyword != "TransactionUID":
             assert kept[element.tag].value == element.value, element.keyword
     assert [attempt.is_new for attempt in workitems.attempts] == [True, False]
+
+
+def test_the_worst_header_makes_a_workitem_that_arrives(pacs: SimulatedPacs, workitems: SimulatedWorkitems) -> None:
+    """Every fault of real modalities at once, normalised before it is sent."""
+    assert push_workitem(pacs.as_destination(), content(received(AWFUL))) == 0
+    (kept,) = workitems.workitems
+    assert (kept.PatientName, kept.PatientBirthDate, kept.PatientSex) == ("SINGLE NAME", "19700102", "F")
 
 
 def test_what_it_replaces_is_cancelled_unless_somebody_reads_it(

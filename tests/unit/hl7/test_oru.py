@@ -31,8 +31,8 @@ def test_patient_and_order_are_those_of_the_study() -> None:
     assert pid[7:9] == ["19700102", "F"]
     assert orc[1] == "RE"
     assert obr[3] == orc[3] == obr[18] == "A1"
-    assert obr[4] == "363679005^Imaging procedure^SCT"
-    assert (obr[7], obr[13], obr[16], obr[24], obr[25]) == ("20240102101112.5", "Chest PA", "^Roe^Richard", "RAD", "P")
+    assert obr[4] == "363679005^Imaging procedure^SCT^^Chest PA"
+    assert (obr[7], obr[16], obr[24], obr[25]) == ("20240102101112.5", "^Roe^Richard", "RAD", "P")
 
 
 def test_the_observations_say_what_the_report_says() -> None:

@@ -10,6 +10,9 @@ from dicom_gateway.status import Status, StatusFamily, classify
 from dicom_gateway.storage_scp import DEFAULT_MAXIMUM_PDU_BYTES, RECEIVED_SOP_CLASSES
 from dicom_gateway.transfer_syntaxes import RECEIVED_TRANSFER_SYNTAXES
 from dicom_gateway.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from dicom_gateway.ups_scp import UPS_SOP_CLASSES
+from dicom_gateway.ups_status import UpsStatus
+from dicom_gateway.ups_workitem import UPS_PUSH
 
 _TEXT = (Path(__file__).parents[1] / "docs" / "conformance.md").read_text()
 _VERIFICATION = "1.2.840.10008.1.1"
@@ -25,8 +28,8 @@ def rows(section: str) -> list[list[str]]:
 def test_the_sop_classes_are_those_of_the_code() -> None:
     """What the statement says is received and sent is what the listener accepts and the report is."""
     stated = [(uid, role) for _, uid, roles in rows("1 Overview")[1:] for role in roles.split(", ")]
-    received = {(str(uid), "SCP") for uid in (_VERIFICATION, *RECEIVED_SOP_CLASSES)}
-    sent = {(uid, "SCU") for uid in (_VERIFICATION, *REPORT_SOP_CLASSES, BASIC_TEXT_SR, SECONDARY_CAPTURE)}
+    received = {(str(uid), "SCP") for uid in (_VERIFICATION, *RECEIVED_SOP_CLASSES, *UPS_SOP_CLASSES)}
+    sent = {(uid, "SCU") for uid in (_VERIFICATION, *REPORT_SOP_CLASSES, BASIC_TEXT_SR, SECONDARY_CAPTURE, UPS_PUSH)}
     assert sorted(stated) == sorted(received | sent)
 
 
@@ -47,6 +50,18 @@ def test_the_statuses_have_the_meaning_that_the_code_gives_them() -> None:
     assert {family: {classify(status) for status in statuses} for family, statuses in meant.items()} == {
         family: {family} for family in meant
     }
+
+
+def test_the_statuses_of_workitems_are_those_of_the_code() -> None:
+    """Each status of the UPS SCP has a row, but for those of N-CREATE that only the simulated PACS answers."""
+    stated = {int(row[0].split()[0], 16) for row in rows("7.1 Statuses as SCP")[1:]}
+    creation = {
+        UpsStatus.CREATED_WITH_MODIFICATIONS,
+        UpsStatus.DUPLICATE_SOP_INSTANCE,
+        UpsStatus.MISSING_ATTRIBUTE,
+        UpsStatus.NOT_SCHEDULED,
+    }
+    assert stated == {int(status) for status in UpsStatus} - creation
 
 
 def test_the_implementation_is_named_as_it_names_itself() -> None:

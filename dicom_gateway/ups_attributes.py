@@ -1,6 +1,8 @@
 """What is kept of a workitem's attributes, and what of them is shown, changed and required (PS3.4 Table CC.2.5-3)."""
 
 import json
+from collections.abc import Collection
+from typing import Any
 
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
@@ -47,9 +49,15 @@ def from_json(text: str) -> Dataset:
     return attributes
 
 
-def shown(workitem: StoredWorkitem) -> Dataset:
-    """Give a workitem as a data set, with its state and identity; without its Transaction UID."""
-    attributes = from_json(workitem.attributes)
+def shown(workitem: StoredWorkitem, only: Collection[int] | None = None) -> Dataset:
+    """Give a workitem as a data set, with its state and identity; without its Transaction UID.
+
+    `only`: the tags that are needed, for making elements is what a long list costs.
+    """
+    kept: dict[str, Any] = json.loads(workitem.attributes)
+    if only is not None:
+        kept = {tag: element for tag, element in kept.items() if int(tag, 16) in only}
+    attributes: Dataset = Dataset.from_json(kept)
     attributes.SOPClassUID = UPS_PUSH
     attributes.SOPInstanceUID = workitem.sop_instance_uid
     attributes.ProcedureStepState = workitem.lock.state.value

@@ -89,12 +89,12 @@ class UpsScp:
         """Answer C-FIND in reading order, PS3.4 CC.2.8."""
         try:
             keys = event.identifier
-            states = _states(keys)
+            states, wanted = _states(keys), {int(tag) for tag in keys.keys()}  # noqa: SIM118 - iterating gives elements
             for workitem in self._workitems.listed(states):
                 if event.is_cancelled:
                     yield UpsStatus.CANCEL, None
                     return
-                attributes = shown(workitem)
+                attributes = shown(workitem, wanted)
                 if matches(keys, attributes):
                     yield UpsStatus.PENDING, _match(keys, attributes)
         except StoreUnavailable as error:

@@ -1,21 +1,28 @@
 """Our UPS SCU against a foreign SCP, and our UPS SCP against a foreign SCU: pynetdicom's own, on real sockets."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydicom.dataset import Dataset
+from pydicom.uid import ExplicitVRLittleEndian
 from pynetdicom import evt
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
 
+from dicom_gateway.association_policy import AssociationPolicy
+from dicom_gateway.instance_store import InstanceStore
 from dicom_gateway.simulated_pacs import SimulatedPacs
 from dicom_gateway.simulated_workitems import SimulatedWorkitems
+from dicom_gateway.storage_scp import ScpConfig, StorageScp
+from dicom_gateway.ups_attributes import attributes_of
 from dicom_gateway.ups_push import push_workitem
-from dicom_gateway.ups_scp import UPS_SOP_CLASSES
+from dicom_gateway.ups_scp import UPS_SOP_CLASSES, UpsScp
 from dicom_gateway.ups_workitem import UPS_PULL, UPS_PUSH, UPS_QUERY, build_workitem
 from domain.errors import PeerBusy, PeerUnavailable, ReportRefused
+from domain.workitem import Lock, StoredWorkitem, WorkitemState
 from tests.unit.report.builders import AWFUL, received
 from tests.unit.worklist.test_ups_workitem import content
 
@@ -213,3 +220,34 @@ def test_what_is_not_offered_is_refused_with_its_status(pacs: SimulatedPacs, per
     assert performer.send_n_create(begun, UPS_PUSH, "1.2.9")[0].Status == 0xC309
     del begun.ProcedureStepLabel
     assert performer.send_n_create(begun, UPS_PUSH, "1.2.9")[0].Status == 0x0120
+
+
+class _Endless(SimulatedWorkitems):
+    """A list without an end."""
+
+    def listed(self, states: Collection[WorkitemState] | None) -> Iterator[StoredWorkitem]:  # type: ignore[override]
+        """Give the same one for ever."""
+        while True:
+            yield StoredWorkitem("1.2.3", Lock(WorkitemState.SCHEDULED, ""), attributes_of(content()))
+
+
+@pytest.mark.parametrize("on_our_listener", [False, True])
+def test_a_query_is_ended_by_its_cancel(tmp_path: Path, on_our_listener: bool) -> None:
+    """FE00, and the association goes on; a list without an end ends in no other way."""
+    scp = UpsScp(_Endless())
+    if on_our_listener:
+        config = ScpConfig("127.0.0.1", 0, "CXR", AssociationPolicy(5), (ExplicitVRLittleEndian,), 1 << 20, 5.0, 20.0)
+        listener = StorageScp(config, InstanceStore(tmp_path), lambda _: None, services=[scp.service()])
+    else:
+        listener = SimulatedPacs(workitems=_Endless())  # type: ignore[assignment]
+    ae = ApplicationEntity("READER")
+    ae.add_requested_context(UPS_QUERY)
+    with listener:
+        assoc = ae.associate(*listener.address)
+        answers = assoc.send_c_find(dataset(SOPInstanceUID=""), UPS_QUERY, msg_id=7)
+        next(answers)
+        assoc.send_c_cancel(7, query_model=UPS_QUERY)
+        *_, (status, _) = answers
+        assert status.Status == 0xFE00
+        assert assoc.is_established
+        assoc.release()

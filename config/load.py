@@ -101,7 +101,7 @@ def _check_variables() -> None:
         if key is None:
             raise ConfigurationInvalid(f"environment variable {name} sets nothing{_closest(name.upper(), set(keys))}")
         if key in sections.values():
-            _check_json(name, value, list if key == "destinations" else dict)
+            _check_json(name, value, list if key in _DESTINATIONS else dict)
         elif get_origin(_annotation(key)) is tuple:
             _check_json(name, value, list)
 
@@ -154,7 +154,7 @@ def _destination_keys(key: str) -> set[str]:
 def _allowed(key: str) -> str:
     """Say which variable sets a key, where it is documented, and its choices if it has any."""
     section, name = (*key.split("."), "")[:2]
-    if section == "destinations":
+    if section in _DESTINATIONS:
         return f"; variable {variable_of(section)}, documented in config/default.toml"
     annotation = _annotation(f"{section}.{name}")
     if annotation is None:

@@ -179,3 +179,24 @@ def test_a_password_is_not_shown() -> None:
     settings = load_settings(None, {"database": {"url": "postgresql://u:secret@h/n"}})
     assert settings.database_url == "postgresql://u:secret@h/n"
     assert "secret" not in repr(settings)
+
+
+def test_each_table_of_destinations_is_set_by_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list in JSON; a bad key is named with its variable and with what would be right."""
+    ups = '[{"name": "w", "ae_title": "W", "host": "h", "port": 1}]'
+    monkeypatch.setenv("CXR_UPS_DESTINATIONS", ups)
+    monkeypatch.setenv("CXR_HL7_DESTINATIONS", '[{"name": "r", "host": "h", "port": 2}]')
+    assert load_settings(None, {}).destination_names == ("w", "r")
+    monkeypatch.setenv("CXR_HL7_DESTINATIONS", '[{"name": "w", "host": "h", "port": 2}]')
+    with pytest.raises(ConfigurationInvalid, match="name of its own"):
+        load_settings(None, {})
+    monkeypatch.setenv("CXR_HL7_DESTINATIONS", '[{"name": "r", "host": "h", "prt": 2}]')
+    with pytest.raises(ConfigurationInvalid, match=r"hl7_destinations.0.prt.*did you mean hl7_destinations.0.port"):
+        load_settings(None, {})
+    monkeypatch.setenv("CXR_HL7_DESTINATIONS", "{}")
+    with pytest.raises(ConfigurationInvalid, match="must hold a list"):
+        load_settings(None, {})
+    monkeypatch.delenv("CXR_HL7_DESTINATIONS")
+    monkeypatch.setenv("CXR_UPS_DESTINATIONS", ups.replace('"W"', '"W", "report_destination": "nowhere"'))
+    with pytest.raises(ConfigurationInvalid, match="nowhere is no destination"):
+        load_settings(None, {})

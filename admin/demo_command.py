@@ -14,6 +14,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from admin.demo_announcements import DemoAnnouncements
 from admin.output import console
 from admin.service_process import ServiceProcess
 from config.load import forget_variables, load_settings
@@ -58,6 +59,8 @@ def demo(
     data_dir: Annotated[
         Path | None, typer.Option("--data-dir", help="Keep the data there, instead of in a temporary folder.")
     ] = None,
+    ups: Annotated[bool, typer.Option("--ups", help="Also ask the simulated PACS for readings (UPS Push).")] = False,
+    hl7: Annotated[bool, typer.Option("--hl7", help="Also send HL7 v2 messages to a simulated RIS.")] = False,
 ) -> None:
     """Start the service and a simulated PACS, send real chest X-rays, and print what came back.
 
@@ -71,8 +74,10 @@ def demo(
     with tempfile.TemporaryDirectory(prefix="cxr-demo-") as folder:
         home = (data_dir or Path(folder)).absolute()
         confirming = PacsConfirming(CommitmentManners(), answers_queries=True)
-        with SimulatedPacs(_PACS_AE_TITLE, "127.0.0.1", confirming=confirming) as pacs:
-            faults = _run(home, pacs, confirming, stay_up=stay_up)
+        announced = DemoAnnouncements(ups=ups, hl7=hl7)
+        simulated = SimulatedPacs(_PACS_AE_TITLE, "127.0.0.1", confirming=confirming, workitems=announced.workitems)
+        with simulated as pacs, announced.running():
+            faults = _run(home, pacs, confirming, announced, stay_up=stay_up)
     if faults:
         console.print("[bold red]The demo found faults:[/]")
         for fault in faults:
@@ -80,7 +85,9 @@ def demo(
         raise typer.Exit(1)
 
 
-def _run(home: Path, pacs: SimulatedPacs, confirming: PacsConfirming, *, stay_up: bool) -> list[str]:
+def _run(
+    home: Path, pacs: SimulatedPacs, confirming: PacsConfirming, announced: DemoAnnouncements, *, stay_up: bool
+) -> list[str]:
     try:
         home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -90,7 +97,9 @@ def _run(home: Path, pacs: SimulatedPacs, confirming: PacsConfirming, *, stay_up
     made = make_demo_studies(_SAMPLES, home / "to-send", seed=uuid4().hex)
     pacs_address = f"{_PACS_AE_TITLE}@127.0.0.1:{pacs.address[1]}"
     console.print("Starting the service ...")
-    with ServiceProcess(home / "data", ["--dicom-port", "0"], _destination(pacs)) as service:
+    with ServiceProcess(
+        home / "data", ["--dicom-port", "0"], _destination(pacs) | announced.destinations(pacs)
+    ) as service:
         host, port = service.wait_until_listening()
         listener = Destination("cxr-triage", "CXR_TRIAGE", host, port, _PACS_AE_TITLE)
         confirming.answer_to(listener)
@@ -100,7 +109,7 @@ def _run(home: Path, pacs: SimulatedPacs, confirming: PacsConfirming, *, stay_up
         _wait_for_reports(collaborators, pacs, len(made))
         outcomes = [_outcome(collaborators, pacs, demo, sent_at) for demo in made]
         console.print(_table(outcomes))
-        faults += _faults(collaborators, pacs, outcomes)
+        faults += _faults(collaborators, pacs, outcomes) + announced.show(len(made))
         if not faults:
             _say_all_is_well(outcomes)
         if stay_up:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 
 import typer
 
+from admin.announced_check import MEND_ANNOUNCED, announced_checks
 from admin.data_folder import PRIVATE
 from admin.embedded_broker import broker_command
 from admin.keeping_check import MEND_KEEPING, how_it_confirms
@@ -145,7 +146,7 @@ def _listener(settings: Settings) -> str:
 
 
 def _destinations(collaborators: WorkCollaborators) -> list[Check]:
-    if not collaborators.destinations:
+    if not collaborators.settings.destination_names:
         mend = "add [[destinations]] to the settings file, or --pacs AET@HOST:PORT"
         return [Check("destinations", ok=False, found="none: reports are made and sent nowhere", mend=mend)]
     mend = "check host, port and both AE titles, and that the PACS knows ours"
@@ -158,6 +159,7 @@ def _destinations(collaborators: WorkCollaborators) -> list[Check]:
             part = f"reports to {settings.name}"
             checks.append(_tried(part, lambda s=settings, d=peer: what_it_gets(s, d), MEND_REPORTS))  # type: ignore[misc]
             checks.append(_keeping(collaborators, settings, peer))
+    checks += [_tried(part, check, MEND_ANNOUNCED) for part, check in announced_checks(collaborators.settings)]
     return checks
 
 

@@ -15,6 +15,7 @@ from admin.files import expand
 from admin.options import ae_title_of, parse_peer
 from admin.output import console
 from admin.service_commands import stop_on_signal
+from admin.simulated_arrivals import ArrivalPrinter
 from admin.tls_options import (
     TlsCaOption,
     TlsCertificateOption,
@@ -30,8 +31,10 @@ from dicom_gateway.pacs_commitment import CommitmentManners, CommitmentMode
 from dicom_gateway.pacs_confirming import PacsConfirming
 from dicom_gateway.pacs_sop_classes import ALL_SOP_CLASSES, SOP_CLASS_NAMES
 from dicom_gateway.simulated_pacs import Faults, SimulatedPacs, StoreAttempt
+from dicom_gateway.simulated_workitems import SimulatedWorkitems
 from dicom_gateway.tls import ClientTls
 from domain.errors import ConfigurationInvalid
+from hl7_gateway.simulated_ris import RisAnswer, SimulatedRis
 
 _POLL_SECONDS = 0.2
 #: One member for each name, which is what Typer takes choices from.
@@ -85,6 +88,15 @@ def simulate_pacs(
     tls_cert: TlsCertificateOption = None,
     tls_key: TlsKeyOption = None,
     tls_no_name_check: TlsNoNameCheckOption = False,
+    ups: Annotated[bool, typer.Option("--ups", help="Be a UPS SCP too: take workitems, let them be claimed.")] = False,
+    hl7_port: Annotated[
+        int | None,
+        typer.Option(help="Take HL7 messages over MLLP there too; 0 takes a free port.", min=0, max=65535),
+    ] = None,
+    hl7_answer: Annotated[RisAnswer, typer.Option(help="What is answered to a message.")] = RisAnswer.ACCEPT,
+    hl7_error_code: Annotated[
+        str, typer.Option(metavar="CODE", help="With it, as ERR-3: of HL7 table 0357, e.g. 207.", show_default=False)
+    ] = "",
 ) -> None:
     """Be a PACS: receive reports, send studies, and misbehave as asked, until Ctrl-C. TLS is for both ways."""
     faults = Faults(
@@ -105,6 +117,7 @@ def simulate_pacs(
     with ExitStack() as stack:
         stop = stack.enter_context(stop_on_signal())
         on_kept = stack.enter_context(AutoRouter(_peer(route_to, ae_title, secured))).route if route_to else None
+        worklist = SimulatedWorkitems() if ups else None
         pacs = SimulatedPacs(
             ae_title,
             host,
@@ -115,22 +128,30 @@ def simulate_pacs(
             on_kept=on_kept,
             tls=called_tls(secured),
             confirming=confirming,
+            workitems=worklist,
         )
         _start(pacs)
         stack.callback(pacs.stop)
         console.print(f"{ae_title}@{host}:{pacs.address[1]} receives; Ctrl-C ends it", highlight=False)
+        ris = None
+        if hl7_port is not None:
+            ris = SimulatedRis(host, hl7_port, answer=hl7_answer, error_code=hl7_error_code)
+            _start(ris)
+            stack.callback(ris.stop)
+            console.print(f"HL7 messages on {host}:{ris.address[1]}", highlight=False)
         if to_send and to is not None:
             _send(pacs, to_send, _peer(to, ae_title, secured))
-        _tell(pacs, stop)
+        _tell(pacs, ArrivalPrinter(worklist, ris), stop)
 
 
-def _tell(pacs: SimulatedPacs, stop: threading.Event) -> None:
+def _tell(pacs: SimulatedPacs, more: ArrivalPrinter, stop: threading.Event) -> None:
     """Print what comes in until `stop` is set."""
     shown = 0
     while not stop.wait(_POLL_SECONDS):
         for attempt in pacs.attempts[shown:]:
             console.print(_words(attempt), highlight=False)
             shown += 1
+        more.print_new()
 
 
 def _to_send(files: list[Path] | None, to: str | None) -> list[Path]:
@@ -158,10 +179,10 @@ def _folder(keep: Path | None) -> Path | None:
     return keep
 
 
-def _start(pacs: SimulatedPacs) -> None:
-    host, port = pacs.address
+def _start(listener: SimulatedPacs | SimulatedRis) -> None:
+    host, port = listener.address
     try:
-        pacs.start()
+        listener.start()
     except (OSError, TypeError) as error:  # TypeError: no host at all
         words = getattr(error, "strerror", None) or error
         raise ConfigurationInvalid(f"cannot listen on {host}:{port}: {words}") from error

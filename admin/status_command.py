@@ -43,7 +43,11 @@ def collect(settings: Settings) -> dict[str, Any]:
         "receiving": receiving(collaborators),
         "model": _models(collaborators),
         "listener": published_address(settings) or {"address": "not running on this data folder"},
-        "destinations": {d.name: f"{d.ae_title}@{d.host}:{d.port}" for d in settings.destinations},
+        "destinations": {
+            **{d.name: f"{d.ae_title}@{d.host}:{d.port}" for d in settings.destinations},
+            **{d.name: f"{d.ae_title}@{d.host}:{d.port} by UPS Push" for d in settings.ups_destinations},
+            **{d.name: f"{d.host}:{d.port} by HL7" for d in settings.hl7_destinations},
+        },
     }
 
 

@@ -7,7 +7,7 @@ from pydantic import IPvAnyNetwork, PositiveInt, SecretStr, field_validator, mod
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from config.commitment import CommitmentSettings
-from config.destinations import DestinationSettings
+from config.destinations import DestinationSettings, Hl7DestinationSettings, UpsDestinationSettings
 from config.operations import BackPressureSettings, RetentionSettings
 from config.peers import PeerName, PeerSettings, contradictions
 from config.section import AeTitle, Host, ListenPort, PduBytes, Processes, Seconds, Section, WholeSeconds
@@ -16,6 +16,9 @@ from config.tls import ListenerTlsSettings
 #: CXR_SECTION__KEY is the environment twin of section.key.
 PREFIX = "CXR_"
 DELIMITER = "__"
+
+#: Results are delivered to our own worklist as to any other destination, under this name.
+READING_WORKLIST = "reading-worklist"
 
 
 class ServiceSettings(Section):
@@ -123,6 +126,13 @@ class DeliverySettings(_TaskLimits):
     max_attempts: PositiveInt
 
 
+class ReadingWorklistSettings(Section):
+    """The reading worklist, as others see it."""
+
+    ups_scp: bool
+    ups_ae_titles: tuple[AeTitle, ...]
+
+
 class Settings(BaseSettings):
     """All settings; see default.toml for what each means."""
 
@@ -141,8 +151,11 @@ class Settings(BaseSettings):
     model: ModelSettings
     delivery: DeliverySettings
     commitment: CommitmentSettings
-    destinations: tuple[DestinationSettings, ...] = ()
+    reading_worklist: ReadingWorklistSettings
     peers: dict[PeerName, PeerSettings] = {}
+    destinations: tuple[DestinationSettings, ...] = ()
+    ups_destinations: tuple[UpsDestinationSettings, ...] = ()
+    hl7_destinations: tuple[Hl7DestinationSettings, ...] = ()
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
@@ -157,10 +170,7 @@ class Settings(BaseSettings):
                 "back_pressure.accept_above_free_megabytes: else what is removed lets nothing in again"
             )
             raise ValueError(message)
-        names = [destination.name for destination in self.destinations]
-        if len(names) != len(set(names)):
-            message = "destinations: each needs a name of its own"
-            raise ValueError(message)
+        self._check_destinations()
         return self
 
     @model_validator(mode="after")
@@ -175,6 +185,27 @@ class Settings(BaseSettings):
         if problems:
             raise ValueError("; ".join(problems))
         return self
+
+    def _check_destinations(self) -> None:
+        names = self.destination_names
+        if len(names) != len(set(names)):
+            message = f"destinations: each needs a name of its own ({', '.join(names)})"
+            raise ValueError(message)
+        known = {destination.name for destination in self.destinations}
+        for destination in self.ups_destinations:
+            if destination.report_destination and destination.report_destination not in known:
+                message = f"ups_destinations: report_destination {destination.report_destination} is no destination"
+                raise ValueError(message)
+
+    @property
+    def destination_names(self) -> tuple[str, ...]:
+        """Every place that a result is delivered to, whatever way it goes."""
+        names = [destination.name for destination in self.destinations]
+        names += [destination.name for destination in self.ups_destinations]
+        names += [destination.name for destination in self.hl7_destinations]
+        if self.reading_worklist.ups_scp:
+            names.append(READING_WORKLIST)
+        return tuple(names)
 
     @property
     def database_url(self) -> str:

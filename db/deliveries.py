@@ -69,8 +69,13 @@ def _held(claim: DeliveryClaim) -> ColumnElement[bool]:
     )
 
 
+def hexadecimal(dimse_status: int | None) -> str | None:
+    """Write a DIMSE status as the standard does; None where there is none."""
+    return None if dimse_status is None else f"0x{dimse_status:04X}"
+
+
 def finish(
-    engine: Engine, claim: DeliveryClaim, now: datetime, dimse_status: int, *, confirm_at: datetime | None = None
+    engine: Engine, claim: DeliveryClaim, now: datetime, dimse_status: int | None, *, confirm_at: datetime | None = None
 ) -> bool:
     """Move SENDING to SENT; the study is REPORTED when its newest result has nothing left to send.
 
@@ -91,7 +96,7 @@ def finish(
     with transaction(engine) as session:
         if not _compare_and_set(session, _held(claim), values):
             return False
-        detail = {"destination": claim.destination, "attempt": claim.attempt, "dimse_status": f"0x{dimse_status:04X}"}
+        detail = {"destination": claim.destination, "attempt": claim.attempt, "dimse_status": hexadecimal(dimse_status)}
         events.record(session, now, EventKind.REPORT_SENT, claim.study_id, **detail)
         _mark_reported(session, claim, now)
     return True

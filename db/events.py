@@ -38,6 +38,7 @@ class EventKind(StrEnum):
     REPORT_UNCONFIRMED = "report_unconfirmed"
     REPORT_LOST = "report_lost"
     STUDY_REPORTED = "study_reported"
+    WORKITEM_CHANGED = "workitem_changed"
     MODEL_ROLE_CHANGED = "model_role_changed"
     REPROCESS_BEGUN = "reprocess_begun"
     REPROCESS_MARKED = "reprocess_marked"

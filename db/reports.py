@@ -62,6 +62,19 @@ def chosen_report(engine: Engine, result_id: int, destination: str) -> Report | 
         return session.scalars(query).one_or_none()
 
 
+def newest_form(engine: Engine, destination: str) -> str | None:
+    """Give the SOP class of the newest report that was chosen for a destination; None before the first."""
+    query = (
+        select(Report.sop_class_uid)
+        .join(Delivery, Delivery.report_uid == Report.sop_instance_uid)
+        .where(Delivery.destination == destination)
+        .order_by(Delivery.id.desc())
+        .limit(1)
+    )
+    with reading(engine) as session:
+        return session.scalars(query).one_or_none()
+
+
 def choose_report(engine: Engine, result_id: int, destination: str, report: Report) -> Report:
     """Note, before it is sent, which report a destination gets; gives the one that was chosen before, if any.
 

@@ -15,6 +15,7 @@ from pydicom.uid import (
 
 from domain.finding import Assessment
 from domain.priority import ReadingPriority
+from domain.study_facts import CodedConcept
 
 # Document, TID 1500.
 #: CID 7021.
@@ -96,6 +97,11 @@ ALGORITHM_VERSION = Code("111003", "DCM", "Algorithm Version")
 ALGORITHM_MANUFACTURER = Code("122405", "DCM", "Algorithm Manufacturer")
 ALGORITHM_PARAMETERS = Code("111002", "DCM", "Algorithm Parameters")
 ALGORITHM_FAMILY = Code("111000", "DCM", "Algorithm Family")
+
+
+def concept(code: Code) -> CodedConcept:
+    """Give a code to who does not know DICOM's libraries."""
+    return CodedConcept(code.value, code.scheme_designator, code.meaning)
 
 
 class FindingScheme(StrEnum):

@@ -5,7 +5,7 @@ the answer goes out on the association of its request, if that is still open.
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,7 +14,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import evt
 from pynetdicom.dimse_primitives import N_EVENT_REPORT
-from pynetdicom.presentation import PresentationContext, build_context
+from pynetdicom.presentation import build_context
 
 from dicom_gateway.commitment import (
     REQUEST_ACTION,
@@ -28,6 +28,7 @@ from dicom_gateway.commitment import (
 )
 from dicom_gateway.commitment_events import OnReply, answer_event, status_elements
 from dicom_gateway.commitment_scu import judge_status
+from dicom_gateway.offered_service import OfferedService
 from dicom_gateway.receiving_association import ReceivingAssociation
 from dicom_gateway.status import Status
 from domain.clock import utc_now
@@ -75,18 +76,12 @@ class CommitmentScp:
         self._is_offered = is_offered
         self._slots = threading.BoundedSemaphore(_MOST_ANSWERS_AT_ONCE)
 
-    def contexts(self) -> list[PresentationContext]:
-        """Give what is negotiated: a peer may be the SCU of its own request, or the SCP of ours."""
+    def service(self) -> OfferedService:
+        """Give what the listener offers: a peer may be the SCU of its own request, or the SCP of ours."""
         context = build_context(STORAGE_COMMITMENT, [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
         context.scu_role, context.scp_role = self._is_offered, True
-        return [context]
-
-    def handlers(self) -> Sequence[evt.EventHandlerType]:
-        """Give what serves the messages."""
-        return (
-            (evt.EVT_N_ACTION, self.action),
-            (evt.EVT_N_EVENT_REPORT, lambda event: answer_event(event, self._on_reply)),
-        )
+        replies = (evt.EVT_N_EVENT_REPORT, lambda event: answer_event(event, self._on_reply))
+        return OfferedService([context], [(evt.EVT_N_ACTION, self.action), replies])
 
     def action(self, event: evt.Event) -> tuple[Dataset, None]:
         """Take one N-ACTION; success is answered only when the request is kept."""

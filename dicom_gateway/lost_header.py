@@ -7,10 +7,13 @@ from pydicom.dataset import Dataset
 from dicom_gateway.header import read_header
 from domain.errors import InstanceInvalid, NotAnalysable
 
+#: For who passes headers on without looking into them.
+SourceHeader = Dataset
+
 
 def header_or_identity(
     path: Path, *, study_instance_uid: str, series_instance_uid: str, sop_class_uid: str, sop_instance_uid: str
-) -> Dataset:
+) -> SourceHeader:
     """Read a stored header; of a lost one give the given UIDs only, so that a report can still name it.
 
     Raises StoreUnavailable when the disk fails.

@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import evt
 from pynetdicom.association import Association
-from pynetdicom.presentation import PresentationContext, build_context
+from pynetdicom.presentation import build_context
 
 from dicom_gateway.association_scu import Destination
 from dicom_gateway.commitment import (
@@ -24,6 +24,7 @@ from dicom_gateway.commitment import (
 )
 from dicom_gateway.commitment_events import answer_event, status_elements
 from dicom_gateway.commitment_scu import report_event
+from dicom_gateway.offered_service import OfferedService
 from dicom_gateway.status import Status
 from domain.commitment import CommitmentReply, FailureReason, SopReference
 from domain.errors import CxrTriageError
@@ -72,18 +73,12 @@ class PacsCommitment:
     replies: list[CommitmentReply] = field(default_factory=list)
     changed: threading.Condition = field(default_factory=threading.Condition)
 
-    def contexts(self) -> list[PresentationContext]:
-        """Give what is negotiated: the peer is SCU, or the SCP of what this PACS asked as a sender."""
+    def service(self) -> OfferedService:
+        """Give what is offered: the peer is SCU, or the SCP of what this PACS asked as a sender."""
         context = build_context(STORAGE_COMMITMENT, [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
         context.scu_role = context.scp_role = True
-        return [context]
-
-    def handlers(self) -> list[evt.EventHandlerType]:
-        """Give what serves the messages."""
-        return [
-            (evt.EVT_N_ACTION, self.action),
-            (evt.EVT_N_EVENT_REPORT, lambda event: answer_event(event, self._on_reply)),
-        ]
+        replies = (evt.EVT_N_EVENT_REPORT, lambda event: answer_event(event, self._on_reply))
+        return OfferedService([context], [(evt.EVT_N_ACTION, self.action), replies])
 
     def action(self, event: evt.Event) -> tuple[Dataset, None]:
         """Take one N-ACTION, or refuse it."""

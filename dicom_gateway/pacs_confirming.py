@@ -6,9 +6,10 @@ from dataclasses import replace
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import evt
-from pynetdicom.presentation import PresentationContext, build_context
+from pynetdicom.presentation import build_context
 
 from dicom_gateway.association_scu import Destination
+from dicom_gateway.offered_service import OfferedService
 from dicom_gateway.pacs_commitment import CommitmentManners, CommitmentMode, PacsCommitment
 from dicom_gateway.pacs_query import PacsQuery
 from dicom_gateway.verification_find import STUDY_ROOT_FIND
@@ -34,15 +35,13 @@ class PacsConfirming:
         if self.commitment is not None:
             self.commitment.manners = replace(self.commitment.manners, answer_to=destination)
 
-    def contexts(self) -> list[PresentationContext]:
-        """Give what is negotiated."""
-        find = [build_context(STUDY_ROOT_FIND, [ExplicitVRLittleEndian, ImplicitVRLittleEndian])]
-        return (self.commitment.contexts() if self.commitment else []) + (find if self._query else [])
-
-    def handlers(self) -> list[evt.EventHandlerType]:
-        """Give what serves the messages."""
-        find = [(evt.EVT_C_FIND, self._query.find)] if self._query else []
-        return (self.commitment.handlers() if self.commitment else []) + find
+    def services(self) -> list[OfferedService]:
+        """Give what is offered beside storage."""
+        services = [self.commitment.service()] if self.commitment else []
+        if self._query:
+            find = build_context(STUDY_ROOT_FIND, [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
+            services.append(OfferedService([find], [(evt.EVT_C_FIND, self._query.find)]))
+        return services
 
     def _held(self) -> Sequence[Dataset]:
         return self._instances()

@@ -9,7 +9,7 @@ import socket
 import ssl
 import sys
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from socketserver import TCPServer
@@ -63,6 +63,10 @@ class AssociationHost(Protocol):
     @property
     def handlers(self) -> Sequence[evt.EventHandlerType]:
         """Give what else is served: pynetdicom's events with their handlers."""
+
+    @property
+    def more_sop_classes(self) -> Mapping[str, frozenset[str]]:
+        """Give the abstract syntaxes of what else is served, each with all those of its service."""
 
     def ended(self, assoc: "ReceivingAssociation") -> None:
         """Learn that the connection is gone, whether an association was ever established or not."""

@@ -14,13 +14,14 @@ from pydicom.uid import UID
 from pynetdicom.association import Association
 from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.dimse_messages import C_ECHO_RQ, C_STORE_RQ, DIMSEMessage
-from pynetdicom.dimse_primitives import C_STORE
+from pynetdicom.dimse_primitives import C_CANCEL, C_STORE
 from pynetdicom.dsutils import create_file_meta, encode_file_meta
 from pynetdicom.pdu_primitives import P_DATA
 from pynetdicom.presentation import PresentationContext
 
 from dicom_gateway.instance_identity import MALFORMED, InstanceRefused
-from dicom_gateway.receiving_normalised import NormalisedMessage, NormalisedService
+from dicom_gateway.receiving_message import MessageInMemory
+from dicom_gateway.receiving_normalised import NormalisedService
 from dicom_gateway.room import Room
 from dicom_gateway.spool import Spool
 from dicom_gateway.status import Status
@@ -59,9 +60,9 @@ class ReceivingDimse(DIMSEServiceProvider):  # type: ignore[misc]  # pynetdicom 
         self._command_bytes = 0
         self._request: C_STORE | None = None
         self._spools: list[Spool] = []
-        self._normalised: NormalisedMessage | None = None
-        #: What is asked and answered by the services of PS3.7 chapter 10.
+        #: What we ask on this association ourselves.
         self.normalised = NormalisedService(self)
+        self._in_memory: MessageInMemory | None = None
 
     def receive_primitive(self, primitive: P_DATA) -> None:
         """Take the fragments of one P-DATA; a peer that breaks the protocol gets an A-ABORT.
@@ -103,7 +104,7 @@ class ReceivingDimse(DIMSEServiceProvider):  # type: ignore[misc]  # pynetdicom 
             self._take_data_set(context_id, memoryview(fragment)[1:], is_last)
 
     def _take_command(self, context_id: int, fragment: bytes, is_last: bool) -> None:
-        if self._request is not None or self._normalised is not None:
+        if self._request is not None or self._in_memory is not None:
             raise ProtocolViolation("command fragment inside a data set")
         self._command_bytes += len(fragment)
         if self._command_bytes > _MAXIMUM_COMMAND_BYTES:
@@ -115,12 +116,11 @@ class ReceivingDimse(DIMSEServiceProvider):  # type: ignore[misc]  # pynetdicom 
         is_complete = self.message.decode_msg(part, self.assoc)
         if is_last:
             message, self.message, self._command_bytes = self.message, None, 0
-            self._begin(context_id, message, has_data_set=not is_complete)
+            is_stored = self._context(context_id).abstract_syntax not in self.assoc.host.more_sop_classes
+            begin = self._begin if is_stored else self._begin_in_memory
+            begin(context_id, message, has_data_set=not is_complete)
 
     def _begin(self, context_id: int, message: DIMSEMessage, *, has_data_set: bool) -> None:
-        if self.normalised.serves(message, self._context(context_id).abstract_syntax):
-            self._begin_normalised(context_id, message, has_data_set=has_data_set)
-            return
         if not isinstance(message, (C_STORE_RQ, C_ECHO_RQ)):
             raise ProtocolViolation(f"unexpected {type(message).__name__}")
         if self.msg_queue.qsize() >= _MAXIMUM_OUTSTANDING:
@@ -138,21 +138,21 @@ class ReceivingDimse(DIMSEServiceProvider):  # type: ignore[misc]  # pynetdicom 
             raise ProtocolViolation("C-ECHO with a data set")
         self._deliver(context_id, request)
 
-    def _begin_normalised(self, context_id: int, message: DIMSEMessage, *, has_data_set: bool) -> None:
-        self._normalised = NormalisedMessage(context_id, message)
+    def _begin_in_memory(self, context_id: int, message: DIMSEMessage, *, has_data_set: bool) -> None:
+        self._in_memory = MessageInMemory(context_id, message)
         if not has_data_set:
-            self._finish_normalised(context_id)
+            self._finish_in_memory(context_id, self._in_memory)
 
-    def _finish_normalised(self, context_id: int) -> None:
-        """Hand over a complete message: an answer to who waits for it, a request to the association's thread."""
-        message, self._normalised = self._normalised, None
-        if message is None:
-            raise ProtocolViolation("data set fragment without its command set")
-        primitive = message.primitive()
+    def _finish_in_memory(self, context_id: int, message: MessageInMemory) -> None:
+        self._in_memory = None
+        primitive = message.primitive(self.assoc.host.more_sop_classes[self._context(context_id).abstract_syntax])
+        if isinstance(primitive, C_CANCEL):
+            # Looked up while the query that it cancels is being answered; it gets no answer of its own.
+            if len(self.cancel_req) < _MAXIMUM_OUTSTANDING:
+                self.cancel_req[primitive.MessageIDBeingRespondedTo] = primitive
+            return
         if self.normalised.takes_answer(primitive):
             return
-        if not primitive.is_valid_request:
-            raise ProtocolViolation("command set without a mandatory element")
         if self.msg_queue.qsize() >= _MAXIMUM_OUTSTANDING:
             raise ProtocolViolation("too many requests without waiting for their answers")
         self.msg_queue.put((context_id, primitive))
@@ -168,10 +168,10 @@ class ReceivingDimse(DIMSEServiceProvider):  # type: ignore[misc]  # pynetdicom 
         return spool
 
     def _take_data_set(self, context_id: int, fragment: memoryview, is_last: bool) -> None:
-        if self._normalised is not None:
-            self._normalised.take(context_id, fragment, is_last=is_last)
+        if self._in_memory is not None:
+            self._in_memory.take(context_id, fragment, is_last=is_last)
             if is_last:
-                self._finish_normalised(context_id)
+                self._finish_in_memory(context_id, self._in_memory)
             return
         request = self._request
         if request is None or context_id != request._context_id:

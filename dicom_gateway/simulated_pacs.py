@@ -25,14 +25,17 @@ from pynetdicom.presentation import build_context
 from pynetdicom.sop_class import Verification
 
 from dicom_gateway.association_scu import Destination
+from dicom_gateway.offered_service import dispatching
 from dicom_gateway.pacs_confirming import PacsConfirming
 from dicom_gateway.pacs_faults import NO_FAULTS, FaultLedger, Faults, holds_data
 from dicom_gateway.pacs_server import PacsServer
 from dicom_gateway.pacs_sop_classes import ALL_SOP_CLASSES, DEFAULT_TRANSFER_SYNTAXES, REPORT_SOP_CLASSES
+from dicom_gateway.simulated_workitems import SimulatedWorkitems
 from dicom_gateway.status import Status
 from dicom_gateway.storage_scu import FileOutcome, send_files
 from dicom_gateway.tls import ServerTls, server_context
 from dicom_gateway.uids import is_valid_uid
+from dicom_gateway.ups_scp import UpsScp
 
 __all__ = ["DEFAULT_TRANSFER_SYNTAXES", "Faults", "SimulatedPacs", "StoreAttempt"]
 
@@ -75,11 +78,12 @@ class SimulatedPacs:
         on_kept: Callable[[bytes], None] | None = None,
         tls: ServerTls | None = None,
         confirming: PacsConfirming | None = None,
+        workitems: SimulatedWorkitems | None = None,
     ) -> None:
         """Prepare to listen; port 0 takes any free one. What arrives is also written below `folder`, if given.
 
         `on_kept` is told of each file that is kept, once it is, in the thread of its association. What it holds it
-        tells by `confirming`.
+        tells by `confirming`. `workitems` make it a UPS SCP too.
         """
         self.ae_title = ae_title
         self._address = (host, port)
@@ -90,7 +94,11 @@ class SimulatedPacs:
         self._contexts += [build_context(uid, list(transfer_syntaxes)) for uid in sop_classes]
         self._confirming = confirming if confirming is not None else PacsConfirming()
         self._confirming.attach(lambda: self.instances)
-        self._contexts += self._confirming.contexts()
+        services = self._confirming.services()
+        if workitems is not None:
+            services.append(UpsScp(workitems, workitems.create).service())
+        self._contexts += [context for service in services for context in service.contexts]
+        self._more_handlers = dispatching(services)
         self._changed = threading.Condition()
         self._stopping = threading.Event()
         self._server: PacsServer | None = None
@@ -173,7 +181,7 @@ class SimulatedPacs:
             (evt.EVT_REQUESTED, self._on_requested),
             (evt.EVT_PDU_RECV, self._on_pdu),
             (evt.EVT_C_STORE, self._on_store),
-            *self._confirming.handlers(),
+            *self._more_handlers,
         ]
         self._stopping.clear()
         self._server = PacsServer(self.ae_title, self._address, self._contexts, handlers, self._tls)

@@ -20,9 +20,9 @@ from dicom_gateway.associations import (
     AssociationRejected,
     OpenAssociations,
 )
-from dicom_gateway.commitment_scp import CommitmentScp
 from dicom_gateway.instance_store import InstanceStore
 from dicom_gateway.live_associations import LiveAssociations
+from dicom_gateway.offered_service import OfferedService, dispatching
 from dicom_gateway.receiving_association import ReceivingAssociation, ReceivingServer, ReceptionLimits
 from dicom_gateway.reception import Answer, ReceivedInstance, Reception, StoreRequest
 from dicom_gateway.room import Room, unlimited
@@ -54,15 +54,14 @@ class StorageScp:
         on_association_closed: Callable[[AssociationClosed], None] | None = None,
         on_association_rejected: Callable[[AssociationRejected], None] | None = None,
         room: Room | None = None,
-        commitment: CommitmentScp | None = None,
+        services: Sequence[OfferedService] = (),
     ) -> None:
         """Prepare to listen.
 
         `on_instance` commits the row of an instance on disk; success is answered when it returns, A700 on
         StoreUnavailable, 0110 on any other error. The others are told; a CxrTriageError of theirs is logged.
         All of them are called from many threads at once. Where there is no `room`, A700 is answered before anything
-        is written, and C-ECHO still works; None: as much as the disk takes.
-        Without `commitment` it is not offered.
+        is written, and C-ECHO still works; None: as much as the disk takes. `services` are offered beside storage.
         """
         self._config = config
         self._store = store
@@ -72,11 +71,14 @@ class StorageScp:
         self._on_rejected = on_association_rejected
         self._open = OpenAssociations(config.policy)
         self._room = room if room is not None else unlimited()
-        self._commitment = commitment
-        self._contexts = _contexts(config) + (commitment.contexts() if commitment else [])
         self._live = LiveAssociations()
         self._plain: ReceivingServer | None = None
         self._secure: ReceivingServer | None = None
+        self._services = services
+        self._contexts = _contexts(config)
+        #: What is served beside C-STORE (for `ReceivingAssociation`).
+        self.handlers = dispatching(services)
+        self.more_sop_classes = {uid: service.sop_classes for service in services for uid in service.sop_classes}
 
     @property
     def address(self) -> tuple[str, int]:
@@ -153,11 +155,6 @@ class StorageScp:
     def __exit__(self, *_: object) -> None:
         self.stop(grace_seconds=0)
 
-    @property
-    def handlers(self) -> Sequence[evt.EventHandlerType]:
-        """Give what is served beside C-STORE (for `ReceivingAssociation`)."""
-        return self._commitment.handlers() if self._commitment else ()
-
     def admit(self, assoc: ReceivingAssociation) -> Rejection | None:
         """Apply the policy to a requested association (for `ReceivingAssociation`)."""
         # requestor.ae_title is still empty here: pynetdicom 3 sets it during negotiation.
@@ -212,7 +209,9 @@ class StorageScp:
 
     def _contexts_for(self, request: AssociationRequest) -> list[PresentationContext]:
         accepts = self._config.policy.accepts_sop_class
-        return [cx for cx in self._contexts if accepts(request, str(cx.abstract_syntax))]
+        titled = [service for service in self._services if service.serves(request.calling_ae_title)]
+        contexts = [*self._contexts, *(context for service in titled for context in service.contexts)]
+        return [cx for cx in contexts if accepts(request, str(cx.abstract_syntax))]
 
 
 def _address(server: ReceivingServer | None) -> tuple[str, int] | None:

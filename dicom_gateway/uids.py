@@ -90,6 +90,11 @@ def report_series_uid(study_instance_uid: str) -> str:
     return derived_uid("report series", study_instance_uid)
 
 
+def workitem_uid(study_instance_uid: str, revision: int, model_version: str, destination: str) -> str:
+    """Give the SOP Instance UID of the Unified Procedure Step for one study revision at one destination."""
+    return derived_uid("workitem", study_instance_uid, str(revision), model_version, destination)
+
+
 def tracking_uid(subject_uid: str, finding: str, model_name: str) -> str:
     """Give the Tracking Unique Identifier (112040, DCM) of one finding by one model.
 

@@ -16,6 +16,9 @@ from dicom_gateway.status import Status, StatusFamily, classify, status_words
 from dicom_gateway.tls import CIPHER_SUITES, MINIMUM_VERSION
 from dicom_gateway.transfer_syntaxes import RECEIVED_TRANSFER_SYNTAXES
 from dicom_gateway.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from dicom_gateway.ups_scp import UPS_SOP_CLASSES
+from dicom_gateway.ups_status import UpsStatus
+from dicom_gateway.ups_workitem import UPS_PUSH
 from dicom_gateway.verification_find import STUDY_ROOT_FIND
 from domain.commitment import FailureReason, reason_words
 
@@ -41,8 +44,8 @@ def test_the_sop_classes_are_those_of_the_code() -> None:
     """What the statement says is received and sent is what the listener accepts and the report is."""
     stated = [(uid, role) for _, uid, roles in rows("1 Overview")[1:] for role in roles.split(", ")]
     images = (*RECEIVED_SOP_CLASSES, *NAMED_SENDERS_ONLY)
-    received = {(str(uid), "SCP") for uid in (_VERIFICATION, *images, STORAGE_COMMITMENT)}
-    reports = (*REPORT_SOP_CLASSES, BASIC_TEXT_SR, SECONDARY_CAPTURE)
+    received = {(str(uid), "SCP") for uid in (_VERIFICATION, *images, STORAGE_COMMITMENT, *UPS_SOP_CLASSES)}
+    reports = (*REPORT_SOP_CLASSES, BASIC_TEXT_SR, SECONDARY_CAPTURE, UPS_PUSH)
     sent = {(uid, "SCU") for uid in (_VERIFICATION, *reports, STORAGE_COMMITMENT, STUDY_ROOT_FIND)}
     assert sorted(stated) == sorted(received | sent)
 
@@ -93,6 +96,18 @@ def test_the_numbers_of_commitment_are_the_defaults() -> None:
         ("offer", "true")
     ]
     assert settings.offer
+
+
+def test_the_statuses_of_workitems_are_those_of_the_code() -> None:
+    """Each status of the UPS SCP has a row, but for those of N-CREATE that only the simulated PACS answers."""
+    stated = {int(row[0].split()[0], 16) for row in rows("7.1 Statuses as SCP")[1:]}
+    creation = {
+        UpsStatus.CREATED_WITH_MODIFICATIONS,
+        UpsStatus.DUPLICATE_SOP_INSTANCE,
+        UpsStatus.MISSING_ATTRIBUTE,
+        UpsStatus.NOT_SCHEDULED,
+    }
+    assert stated == {int(status) for status in UpsStatus} - creation
 
 
 def test_the_implementation_is_named_as_it_names_itself() -> None:

@@ -11,9 +11,11 @@ from dicom_gateway.association_policy import AssociationPolicy
 from dicom_gateway.association_scu import Destination
 from dicom_gateway.commitment_scp import CommitmentScp
 from dicom_gateway.instance_store import InstanceStore
+from dicom_gateway.offered_service import OfferedService
 from dicom_gateway.scp_config import ScpConfig
 from dicom_gateway.store_removal import StoreRemoval
 from dicom_gateway.transfer_syntaxes import RECEIVED_TRANSFER_SYNTAXES
+from dicom_gateway.ups_scp import UpsScp
 from worker.answering import CommitmentAnswering, SafeKeeping
 from worker.confirming import CommitmentAnswers
 from worker.gateway_values import client_tls, peer_profile, server_tls
@@ -21,6 +23,7 @@ from worker.intake import Intake
 from worker.intake_watch import IntakeWatch
 from worker.queue import Doorbell, make_celery
 from worker.readiness import Readiness
+from worker.reading_worklist import ReadingWorklist
 from worker.retention import Retention
 from worker.sender_ways import SenderWays
 
@@ -73,6 +76,20 @@ class Collaborators:
         """The sweep."""
         settings = self.settings
         return Readiness(self.engine, self.doorbell, settings.readiness, settings.analysis, settings.delivery)
+
+    @cached_property
+    def reading_worklist(self) -> ReadingWorklist:
+        """The reading worklist, as other systems see it."""
+        return ReadingWorklist(self.engine)
+
+    @property
+    def offered_services(self) -> list[OfferedService]:
+        """What the listener offers beside storage."""
+        services = [self.commitment_scp.service()]
+        worklist = self.settings.reading_worklist
+        if worklist.ups_scp:
+            services.append(UpsScp(self.reading_worklist).service(worklist.ups_ae_titles))
+        return services
 
     @cached_property
     def destinations(self) -> dict[str, Destination]:

@@ -5,24 +5,56 @@ Apart from it, because the listener and the sweep start faster, and stay smaller
 
 from functools import cached_property
 
-from config.destinations import DestinationSettings
+from config.destinations import DestinationSettings, Hl7DestinationSettings, UpsDestinationSettings
+from config.settings import READING_WORKLIST
+from dicom_gateway.association_scu import Destination
 from dicom_gateway.codes import FindingScheme
 from dicom_gateway.report import BASIC_TEXT_SR, REPORT_SOP_CLASSES
+from hl7_gateway.oru import Addresses
+from hl7_gateway.sending import Hl7Peer
 from model.card import ModelCard, check_version, read_card
 from worker.analysis import StudyAnalysis
+from worker.announcing import Announcer
 from worker.bootstrap import Collaborators
 from worker.captures import CaptureKeeper
 from worker.confirming import DeliveryConfirmation, Keeper
-from worker.couriers import StorageCourier
+from worker.couriers import Courier, StorageCourier
 from worker.delivery import ReportDelivery
+from worker.hl7_courier import Hl7Courier
 from worker.model_versions import ModelVersions, weights_root
 from worker.report_choice import ReportChoice
 from worker.reporting import ReportKeeper
+from worker.ups_courier import UpsCourier
+from worker.worklist_courier import WorklistCourier
 
 
 def report_sop_classes(settings: DestinationSettings) -> tuple[str, ...]:
     """Give what a report for a destination may be written as, best first."""
     return (BASIC_TEXT_SR,) if settings.report_format == "basic_text" else REPORT_SOP_CLASSES
+
+
+def ups_destination(settings: UpsDestinationSettings, calling_ae_title: str) -> Destination:
+    """Give the values that the gateway needs to reach one UPS SCP."""
+    return Destination(
+        name=settings.name,
+        ae_title=settings.ae_title,
+        host=settings.host,
+        port=settings.port,
+        calling_ae_title=calling_ae_title,
+        connect_timeout_seconds=settings.connect_timeout_seconds,
+        dimse_timeout_seconds=settings.response_timeout_seconds,
+    )
+
+
+def hl7_peer(settings: Hl7DestinationSettings) -> Hl7Peer:
+    """Give the values that the HL7 gateway needs to reach one receiver."""
+    return Hl7Peer(
+        name=settings.name,
+        host=settings.host,
+        port=settings.port,
+        connect_timeout_seconds=settings.connect_timeout_seconds,
+        response_timeout_seconds=settings.response_timeout_seconds,
+    )
 
 
 class WorkCollaborators(Collaborators):
@@ -42,7 +74,7 @@ class WorkCollaborators(Collaborators):
             self.versions.pipeline,
             self.doorbell,
             self.settings.analysis,
-            list(self.destinations),
+            list(self.settings.destination_names),
         )
 
     @cached_property
@@ -59,10 +91,14 @@ class WorkCollaborators(Collaborators):
     def delivery(self) -> ReportDelivery:
         """What the task deliver_report does."""
         wishes = {settings.name: settings for settings in self.settings.destinations}
-        couriers = {
+        couriers: dict[str, Courier] = {
             name: StorageCourier(self._choice_for(wishes[name]), destination)
             for name, destination in self.destinations.items()
         }
+        couriers |= {settings.name: self._ups_courier(settings) for settings in self.settings.ups_destinations}
+        couriers |= {settings.name: self._hl7_courier(settings) for settings in self.settings.hl7_destinations}
+        if self.settings.reading_worklist.ups_scp:
+            couriers[READING_WORKLIST] = self._worklist_courier()
         return ReportDelivery(self.engine, couriers, self.settings.delivery, confirmed=self._keepers.keys())
 
     @cached_property
@@ -82,6 +118,44 @@ class WorkCollaborators(Collaborators):
             if d.name in self.destinations
         }
         return {name: keeper for name, keeper in keepers.items() if keeper.commitment or keeper.query}
+
+    @cached_property
+    def announcer(self) -> Announcer:
+        """What says of a result where it is announced."""
+        return Announcer(self.engine, self.reports)
+
+    def _ups_courier(self, settings: UpsDestinationSettings) -> UpsCourier:
+        return UpsCourier(
+            self.announcer,
+            ups_destination(settings, self.settings.listener.ae_title),
+            self._choice_of(settings.report_destination),
+            retrieve_ae_title=settings.retrieve_ae_title or settings.ae_title,
+            worklist_label=settings.worklist_label,
+            cancel_replaced=settings.cancel_replaced,
+        )
+
+    def _worklist_courier(self) -> WorklistCourier:
+        first = next(iter(self.settings.destinations), None)
+        choice = self._choice_for(first) if first is not None else None
+        retrieve = first.ae_title if first is not None else ""
+        return WorklistCourier(self.announcer, self.reading_worklist, choice, retrieve_ae_title=retrieve)
+
+    def _hl7_courier(self, settings: Hl7DestinationSettings) -> Hl7Courier:
+        addresses = Addresses(
+            sending_application=settings.sending_application,
+            sending_facility=settings.sending_facility,
+            receiving_application=settings.receiving_application,
+            receiving_facility=settings.receiving_facility,
+            processing_id=settings.processing_id,
+        )
+        return Hl7Courier(self.announcer, hl7_peer(settings), addresses)
+
+    def _choice_of(self, destination: str) -> ReportChoice | None:
+        """Give what chooses the report of a PACS; of the first one when none is named, None when there is none."""
+        for settings in self.settings.destinations:
+            if destination in ("", settings.name):
+                return self._choice_for(settings)
+        return None
 
     def _choice_for(self, settings: DestinationSettings) -> ReportChoice:
         return ReportChoice(

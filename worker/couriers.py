@@ -21,9 +21,10 @@ _log = structlog.get_logger()
 class Receipt:
     """What a destination took."""
 
+    #: Of the report or the workitem; of an HL7 message its control ID.
     sop_instance_uid: str
-    #: The destination's DIMSE status: success or a warning.
-    dimse_status: int
+    #: The destination's DIMSE status: success or a warning; None where it is not asked by DIMSE.
+    dimse_status: int | None
 
 
 class Courier(Protocol):

@@ -7,7 +7,7 @@ import structlog
 
 from config.settings import DeliverySettings
 from db import deliveries
-from db.deliveries import DeliveryClaim
+from db.deliveries import DeliveryClaim, hexadecimal
 from db.session import Engine
 from domain.clock import utc_now
 from domain.errors import CxrTriageError, PeerBusy, Rejected, ReportRefused
@@ -72,7 +72,7 @@ class ReportDelivery:
             "report_sent",
             sop_instance_uid=receipt.sop_instance_uid,
             destination=claim.destination,
-            dimse_status=f"0x{receipt.dimse_status:04X}",
+            dimse_status=hexadecimal(receipt.dimse_status),
             recorded=recorded,
         )
 

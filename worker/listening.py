@@ -42,7 +42,7 @@ def _receive(collaborators: Collaborators, stop: threading.Event, swept: int) ->
         on_association_open=intake.on_association_open,
         on_association_closed=intake.on_association_closed,
         room=collaborators.intake_watch.room,
-        commitment=collaborators.commitment_scp,
+        services=collaborators.offered_services,
     )
     scp.start()
     threading.Thread(target=collaborators.intake_watch.run, args=(stop,), name="intake-watch", daemon=True).start()

@@ -9,6 +9,7 @@ from db import reports, results
 from db.session import Engine
 from db.tables import Report
 from dicom_gateway.status import Status
+from dicom_gateway.uids import report_sop_instance_uid
 from domain.errors import ReportRefused
 from worker.captures import CaptureKeeper
 from worker.reporting import ReportKeeper
@@ -60,6 +61,23 @@ class ReportChoice:
             return chosen
         made = self._made(result_id, sop_class, capture)
         return reports.choose_report(self._engine, result_id, self._destination, made)
+
+    def expected(self, result_id: int) -> tuple[str, str]:
+        """Give SOP class and instance of the report that the destination has, or most likely will have.
+
+        For who names it before it is sent: chosen already, or in the form that the destination got last.
+        """
+        chosen = reports.chosen_report(self._engine, result_id, self._destination)
+        if chosen is not None:
+            return chosen.sop_class_uid, chosen.sop_instance_uid
+        last = reports.newest_form(self._engine, self._destination)
+        sop_class = last if last in self._sop_classes else self._sop_classes[0]
+        result, study = results.with_study(self._engine, result_id)
+        shows = self.capture_for(result_id) is not None
+        uid = report_sop_instance_uid(
+            study.study_instance_uid, result.revision, result.model_version, sop_class, shows_heat_map=shows
+        )
+        return sop_class, uid
 
     def refused(self, result_id: int, report: Report) -> None:
         """Forget a report that the destination has refused, so that the settings may name another form."""

@@ -9,7 +9,7 @@ from db.tables import Report, Result, Study
 from dicom_gateway.capture import SECONDARY_CAPTURE
 from dicom_gateway.codes import FindingScheme
 from dicom_gateway.instance_store import InstanceStore
-from dicom_gateway.lost_header import header_or_identity
+from dicom_gateway.lost_header import SourceHeader, header_or_identity
 from dicom_gateway.report import COMPREHENSIVE_3D_SR, build_report
 from dicom_gateway.report_content import Predecessor, ReportContent
 from dicom_gateway.uids import report_series_uid, report_sop_instance_uid
@@ -78,9 +78,10 @@ class ReportKeeper:
             finding_scheme=self._finding_scheme,
         )
 
-    def _build(self, result: Result, study: Study, sop_class_uid: str, capture: Report | None) -> bytes:
+    def headers_of(self, result: Result, study: Study) -> list[SourceHeader]:
+        """Give the headers, as received, of every instance that was considered; of a lost one its UIDs only."""
         rows = instances.considered(self._engine, result.study_id, result.considered)
-        headers = [
+        return [
             header_or_identity(
                 self._store.path_of(row.relative_path),
                 study_instance_uid=study.study_instance_uid,
@@ -90,12 +91,14 @@ class ReportKeeper:
             )
             for row in rows
         ]
+
+    def _build(self, result: Result, study: Study, sop_class_uid: str, capture: Report | None) -> bytes:
         content = replace(
             self.content_of(result),
             predecessors=self._predecessors(result, study, sop_class_uid),
             capture_sop_instance_uid=capture.sop_instance_uid if capture else None,
         )
-        return build_report(content, headers, sop_class_uid)
+        return build_report(content, self.headers_of(result, study), sop_class_uid)
 
     def _predecessors(self, result: Result, study: Study, sop_class_uid: str) -> tuple[Predecessor, ...]:
         """Name what was written of the superseded result, whatever a destination got of it.

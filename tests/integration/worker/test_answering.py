@@ -61,7 +61,7 @@ class Ward:
             scp_config(self.collaborators.settings),
             self.collaborators.store,
             self.collaborators.intake.on_instance,
-            commitment=self.collaborators.commitment_scp,
+            services=self.collaborators.offered_services,
         )
         self.listener.start()
         self.heard: list[CommitmentReply] = []
@@ -130,7 +130,7 @@ def make_ward(tmp_path: Path, valkey: ValkeyServer) -> Iterator[Callable[..., Wa
                 scp_config(ward.collaborators.settings),
                 ward.collaborators.store,
                 ward.collaborators.intake.on_instance,
-                commitment=ward.collaborators.commitment_scp,
+                services=ward.collaborators.offered_services,
             )
             ward.listener.start()
         return ward

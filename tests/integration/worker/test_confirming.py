@@ -52,7 +52,7 @@ class Site:
             scp_config(settings),
             collaborators.store,
             collaborators.intake.on_instance,
-            commitment=collaborators.commitment_scp,
+            services=collaborators.offered_services,
         )
 
     @property

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
-from config.destinations import DestinationSettings
+from config.destinations import DestinationSettings, Hl7DestinationSettings, UpsDestinationSettings
 from config.load import DEFAULTS_FILE, known_keys, load_settings, variable_of
 from config.peers import PeerSettings
-from config.section import Section
 from config.tls import DestinationTlsSettings
 from domain.errors import ConfigurationInvalid
 
@@ -25,7 +25,8 @@ def keys_of(table: dict[str, Any], stem: str = "") -> set[str]:
 
 def test_default_toml_holds_every_key_and_no_other() -> None:
     """What is documented is what exists."""
-    assert keys_of(tomllib.loads(DEFAULTS_FILE.read_text())) == set(known_keys()) - {"destinations", "peers"}
+    tables = {"destinations", "ups_destinations", "hl7_destinations", "peers"}
+    assert keys_of(tomllib.loads(DEFAULTS_FILE.read_text())) == set(known_keys()) - tables
 
 
 def test_every_key_of_default_toml_has_a_comment() -> None:
@@ -36,17 +37,30 @@ def test_every_key_of_default_toml_has_a_comment() -> None:
             assert before.startswith("#") or re.match(r"^[a-z]+_time_limit_seconds = ", before), line
 
 
-@pytest.mark.parametrize("table", [DestinationSettings, PeerSettings])
-def test_every_key_of_a_named_table_is_documented(table: type[Section]) -> None:
-    """The commented example of a destination, and of a peer, names each key."""
+def test_every_key_of_a_peer_is_documented() -> None:
+    """The commented example of a sender with rules of its own names each key."""
     text = DEFAULTS_FILE.read_text()
-    assert [key for key in table.model_fields if f"# {key} = " not in text] == []
+    assert [key for key in PeerSettings.model_fields if f"# {key} = " not in text] == []
 
 
 def test_every_key_of_tls_to_a_destination_is_documented() -> None:
     """The example and its comment name each key of the inline table."""
     text = DEFAULTS_FILE.read_text()
     assert [key for key in DestinationTlsSettings.model_fields if f"{key} = " not in text] == []
+
+
+@pytest.mark.parametrize(
+    ("table", "kind"),
+    [
+        ("destinations", DestinationSettings),
+        ("ups_destinations", UpsDestinationSettings),
+        ("hl7_destinations", Hl7DestinationSettings),
+    ],
+)
+def test_every_destination_key_is_documented(table: str, kind: type[BaseModel]) -> None:
+    """The commented example of each kind of destination names each key."""
+    text = DEFAULTS_FILE.read_text().partition(f"# [[{table}]]")[2].partition("# [[")[0]
+    assert [key for key in kind.model_fields if f"# {key} = " not in text] == []
 
 
 def test_later_sources_win(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -237,3 +251,24 @@ def test_a_password_is_not_shown() -> None:
     settings = load_settings(None, {"database": {"url": "postgresql://u:secret@h/n"}})
     assert settings.database_url == "postgresql://u:secret@h/n"
     assert "secret" not in repr(settings)
+
+
+def test_each_table_of_destinations_is_set_by_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list in JSON; a bad key is named with its variable and with what would be right."""
+    ups = '[{"name": "w", "ae_title": "W", "host": "h", "port": 1}]'
+    monkeypatch.setenv("CXR_UPS_DESTINATIONS", ups)
+    monkeypatch.setenv("CXR_HL7_DESTINATIONS", '[{"name": "r", "host": "h", "port": 2}]')
+    assert load_settings(None, {}).destination_names == ("w", "r")
+    monkeypatch.setenv("CXR_HL7_DESTINATIONS", '[{"name": "w", "host": "h", "port": 2}]')
+    with pytest.raises(ConfigurationInvalid, match="name of its own"):
+        load_settings(None, {})
+    monkeypatch.setenv("CXR_HL7_DESTINATIONS", '[{"name": "r", "host": "h", "prt": 2}]')
+    with pytest.raises(ConfigurationInvalid, match=r"hl7_destinations.0.prt.*did you mean hl7_destinations.0.port"):
+        load_settings(None, {})
+    monkeypatch.setenv("CXR_HL7_DESTINATIONS", "{}")
+    with pytest.raises(ConfigurationInvalid, match="must hold a list"):
+        load_settings(None, {})
+    monkeypatch.delenv("CXR_HL7_DESTINATIONS")
+    monkeypatch.setenv("CXR_UPS_DESTINATIONS", ups.replace('"W"', '"W", "report_destination": "nowhere"'))
+    with pytest.raises(ConfigurationInvalid, match="nowhere is no destination"):
+        load_settings(None, {})

@@ -1,0 +1,35 @@
+"""Whether the places that results are announced to can be reached: worklist managers, and receivers of HL7."""
+
+from collections.abc import Callable, Iterator
+
+from config.destinations import Hl7DestinationSettings, UpsDestinationSettings
+from config.settings import Settings
+from dicom_gateway.ups_push import check_takes_push
+from hl7_gateway.sending import check_reachable
+from worker.bootstrap_work import hl7_peer, ups_destination
+
+MEND_ANNOUNCED = "check host, port and AE titles, and that the peer knows us (docs/priority.md)"
+
+
+def announced_checks(settings: Settings) -> Iterator[tuple[str, Callable[[], str]]]:
+    """Give each place with what tries it, which raises PeerUnavailable."""
+    for ups in settings.ups_destinations:
+        yield f"UPS Push {ups.name}", _ups_check(ups, settings.listener.ae_title)
+    for hl7 in settings.hl7_destinations:
+        yield f"HL7 {hl7.name}", _hl7_check(hl7)
+
+
+def _ups_check(settings: UpsDestinationSettings, calling_ae_title: str) -> Callable[[], str]:
+    def check() -> str:
+        check_takes_push(ups_destination(settings, calling_ae_title))
+        return "takes workitems by UPS Push"
+
+    return check
+
+
+def _hl7_check(settings: Hl7DestinationSettings) -> Callable[[], str]:
+    def check() -> str:
+        check_reachable(hl7_peer(settings))
+        return f"listens on {settings.host}:{settings.port}; nothing was sent"
+
+    return check

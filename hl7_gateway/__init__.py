@@ -1,0 +1,1 @@
+"""HL7 v2: results as ORU^R01 messages over MLLP."""

@@ -32,6 +32,11 @@ class Load:
         """The studies that are sent."""
         return sorted({xray.study_instance_uid for xray in self._xrays.values()})
 
+    @property
+    def xrays(self) -> set[Xray]:
+        """The images that are sent."""
+        return set(self._xrays.values())
+
     def __enter__(self) -> Self:
         self.start()
         return self

@@ -4,6 +4,8 @@ import contextlib
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -23,6 +25,7 @@ from domain.errors import StoreUnavailable
 from domain.failpoints import FAILPOINTS_VARIABLE, Failpoints
 from domain.study import ARRIVED, StudyStatus
 from worker.bootstrap import Collaborators
+from worker.lifeline import die_with_parent
 
 #: Seconds after which what has not happened counts as stuck: long, because a slow machine is no fault.
 PATIENCE_SECONDS = 240.0
@@ -64,14 +67,12 @@ class Rig:
         self.longest_recovery = 0.0
         self._environment = _SHORT_WAITS | dict(environment or {})
         self.data_dir = data_dir or folder / "data"
-        self._extra: list[ServiceProcess] = []
 
     def __enter__(self) -> Self:
         (self.folder / "failpoints").mkdir(parents=True)
         self.pacs.start()
-        variables = {**self._environment, FAILPOINTS_VARIABLE: str(self.failpoints.folder)}
-        options = ["--dicom-port", "0", "--pacs", f"SIMPACS@127.0.0.1:{self.pacs.address[1]}"]
-        self.service = ServiceProcess(self.data_dir, options, variables)
+        options = ["--dicom-port", "0", "--pacs", self._pacs_option]
+        self.service = ServiceProcess(self.data_dir, options, self._variables)
         self.service.start()
         self.service.wait_until_listening()
         overrides: dict[str, dict[str, object]] = {"service": {"data_dir": self.data_dir}}
@@ -79,6 +80,14 @@ class Rig:
             overrides["database"] = {"url": url}
         self.collaborators = Collaborators(load_settings(None, overrides))
         return self
+
+    @property
+    def _variables(self) -> dict[str, str]:
+        return {**self._environment, FAILPOINTS_VARIABLE: str(self.failpoints.folder)}
+
+    @property
+    def _pacs_option(self) -> str:
+        return f"SIMPACS@127.0.0.1:{self.pacs.address[1]}"
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -138,6 +147,29 @@ class Rig:
             for pid in pids:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGCONT)
+
+    @contextlib.contextmanager
+    def second_worker(self, queue: str) -> Iterator[None]:
+        """Run another worker of a queue beside the service's own, as on another host."""
+        where = ["--data-dir", str(self.data_dir), "--pacs", self._pacs_option]
+        with (self.folder / "second-worker.log").open("ab") as log:
+            worker = subprocess.Popen(
+                [sys.executable, "-m", "admin", "work", "--queue", queue, *where],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **self._variables},
+                preexec_fn=die_with_parent,  # noqa: PLW1509 - one prctl(2), which takes no lock
+            )
+        try:
+            yield
+        finally:
+            worker.terminate()
+            try:
+                worker.wait(PATIENCE_SECONDS)
+            except subprocess.TimeoutExpired:
+                worker.kill()
+                worker.wait()
 
     def wait_until_steady(self, name: str) -> None:
         """Wait until a process has lived long enough to be started again at once when it dies."""

@@ -1,6 +1,6 @@
 """Every drill, in the order in which they run."""
 
-from admin.drills import brokers, clocks, databases, disks, kills, peers, poison, repeats
+from admin.drills import brokers, clocks, databases, disks, kills, pacs, peers, poison, repeats
 from admin.drills.drill import Drill
 
 DRILLS: tuple[Drill, ...] = (
@@ -8,6 +8,7 @@ DRILLS: tuple[Drill, ...] = (
     *brokers.DRILLS,
     *databases.DRILLS,
     *disks.DRILLS,
+    *pacs.DRILLS,
     *poison.DRILLS,
     *repeats.DRILLS,
     *clocks.DRILLS,

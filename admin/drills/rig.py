@@ -18,7 +18,7 @@ from config.load import load_settings
 from db import deliveries, results, studies
 from db.tables import Study
 from dicom_gateway.association_scu import Destination
-from dicom_gateway.pacs_commitment import CommitmentManners
+from dicom_gateway.pacs_commitment import CommitmentManners, CommitmentMode
 from dicom_gateway.pacs_confirming import PacsConfirming
 from dicom_gateway.simulated_pacs import SimulatedPacs
 from domain.errors import StoreUnavailable
@@ -55,14 +55,23 @@ class Rig:
     """A service and a PACS to break; counts from its ledger. A context manager: everything ends with it."""
 
     def __init__(
-        self, folder: Path, environment: Mapping[str, str] | None = None, *, data_dir: Path | None = None
+        self,
+        folder: Path,
+        environment: Mapping[str, str] | None = None,
+        *,
+        data_dir: Path | None = None,
+        destination: Mapping[str, object] | None = None,
     ) -> None:
-        """Prepare below `folder`; `environment` goes above the short waits, `data_dir` may lie elsewhere."""
+        """Prepare below `folder`; `environment` goes above the short waits, `data_dir` may lie elsewhere.
+
+        `destination` are settings of the destination that the PACS is.
+        """
         self.folder = folder
         self.ledger = Ledger()
         # It commits what it keeps: what it would have lost then shows as a report that is sent again.
-        confirming = PacsConfirming(CommitmentManners(), answers_queries=True)
-        self.pacs = SimulatedPacs("SIMPACS", confirming=confirming)
+        self._confirming = PacsConfirming(CommitmentManners(), answers_queries=True)
+        self.pacs = SimulatedPacs("SIMPACS", confirming=self._confirming)
+        self._destination = dict(destination or {})
         self.failpoints = Failpoints(folder / "failpoints")
         self.longest_recovery = 0.0
         self._environment = _SHORT_WAITS | dict(environment or {})
@@ -71,8 +80,7 @@ class Rig:
     def __enter__(self) -> Self:
         (self.folder / "failpoints").mkdir(parents=True)
         self.pacs.start()
-        options = ["--dicom-port", "0", "--pacs", self._pacs_option]
-        self.service = ServiceProcess(self.data_dir, options, self._variables)
+        self.service = ServiceProcess(self.data_dir, ["--dicom-port", "0"], self._variables)
         self.service.start()
         self.service.wait_until_listening()
         overrides: dict[str, dict[str, object]] = {"service": {"data_dir": self.data_dir}}
@@ -83,11 +91,15 @@ class Rig:
 
     @property
     def _variables(self) -> dict[str, str]:
-        return {**self._environment, FAILPOINTS_VARIABLE: str(self.failpoints.folder)}
+        host, port = self.pacs.address
+        pacs = {"name": "pacs", "ae_title": self.pacs.ae_title, "host": host, "port": port, **self._destination}
+        folder = str(self.failpoints.folder)
+        return {**self._environment, "CXR_DESTINATIONS": json.dumps([pacs]), FAILPOINTS_VARIABLE: folder}
 
-    @property
-    def _pacs_option(self) -> str:
-        return f"SIMPACS@127.0.0.1:{self.pacs.address[1]}"
+    def set_commitment(self, mode: CommitmentMode) -> None:
+        """Change how the PACS answers requests for commitment; where it refuses them it can still be queried."""
+        if self._confirming.commitment is not None:
+            self._confirming.commitment.manners = CommitmentManners(mode)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -151,10 +163,9 @@ class Rig:
     @contextlib.contextmanager
     def second_worker(self, queue: str) -> Iterator[None]:
         """Run another worker of a queue beside the service's own, as on another host."""
-        where = ["--data-dir", str(self.data_dir), "--pacs", self._pacs_option]
         with (self.folder / "second-worker.log").open("ab") as log:
             worker = subprocess.Popen(
-                [sys.executable, "-m", "admin", "work", "--queue", queue, *where],
+                [sys.executable, "-m", "admin", "work", "--queue", queue, "--data-dir", str(self.data_dir)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

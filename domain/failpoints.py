@@ -119,9 +119,9 @@ class Failpoints:
         """Say whether a point is armed; one that is armed once no longer is when it was hit."""
         return self.folder is not None and (self.folder / point.value).exists()
 
-    def is_waited_at(self, point: Failpoint) -> bool:
+    def is_waited_at(self, point: Failpoint, only: str = "") -> bool:
         """Say whether a process waits, or has waited, at a point that is armed to pause."""
-        return self.folder is not None and _mark_of(self.folder / point.value).exists()
+        return self.folder is not None and _mark_of(self.folder / _name(point, only)).exists()
 
     @contextmanager
     def armed(self, point: Failpoint, arming: Arming) -> Iterator[None]:

@@ -13,6 +13,7 @@ from admin.drills.tally import Tally, count
 from admin.drills.xrays import write_image
 from domain.errors import Rejected
 from domain.failpoints import Arming, FailAction, Failpoint
+from worker.queue import ANALYSE_QUEUE
 
 #: What the decoder does, and a word of the reason that must be found with the study; "" where there are several.
 _POISONS = {FailAction.KILL: "", FailAction.HANG: "", FailAction.EAT: "MemoryError"}
@@ -43,6 +44,8 @@ def _poison(run: DrillRun) -> Tally:
                 rig.settle(load.study_uids, started_at)
                 rig.settle(list(poisons), started_at)
             _expect_on_top(rig, poisons)
+        if rig.starts_of(f"work-{ANALYSE_QUEUE}") > 1:
+            raise Rejected("the worker itself died of what its processes were sent")
         return count(rig, run.rounds)
 
 

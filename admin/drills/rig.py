@@ -121,6 +121,10 @@ class Rig:
         """Give the pid of a process of the service, as the supervisor last started it."""
         return self._started(name)[0]
 
+    def starts_of(self, name: str) -> int:
+        """Count how often the supervisor has started a process."""
+        return self._started(name)[1]
+
     def _started(self, name: str) -> tuple[int, int]:
         """Give pid and number of starts of a process."""
         started = [

@@ -100,4 +100,6 @@ def test_a_study_whose_decoding_eats_memory_fails_and_its_process_goes_on(
     sweep_until(collaborators, has_status(collaborators, hungry, StudyStatus.FAILED), "FAILED")
     sweep_until(collaborators, has_status(collaborators, other, StudyStatus.ANALYSED), "ANALYSED")
     assert "MemoryError" in (study_of(collaborators, hungry.study_instance_uid).last_error or "")
-    assert "exited with" not in worker_log.read_text()
+    log = worker_log.read_text()
+    assert "exited with" not in log
+    assert "Unrecoverable" not in log

@@ -4,14 +4,14 @@ from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 
-from pydicom.dataset import FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
-from pynetdicom.dsutils import encode_file_meta
+from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pynetdicom.dsutils import create_file_meta, encode_file_meta
 
 from dicom_gateway.decode import decode_pixels
 from dicom_gateway.header import image_header, ordered_priority, read_header, read_instance
 from dicom_gateway.instance_identity import InstanceRefused, read_identity
 from domain.errors import InstanceInvalid, NotAnalysable
+from tests.integration.gateway.instances import UIDS
 
 #: One file a data set, without file meta information, that is read on every run.
 CORPUS = Path(__file__).parent / "corpus" / "data_sets"
@@ -33,7 +33,7 @@ def read(data: bytes, file: Path) -> None:
 
 def _before_data_set(syntax: str) -> bytes:
     """Encode what precedes a data set in a file, PS3.10 7.1."""
-    meta = FileMetaDataset()
-    meta.FileMetaInformationGroupLength = 0
-    meta.TransferSyntaxUID = syntax
+    meta = create_file_meta(
+        sop_class_uid=UIDS.sop_class, sop_instance_uid=UIDS.sop_instance, transfer_syntax=UID(syntax)
+    )
     return b"\0" * 128 + b"DICM" + bytes(encode_file_meta(meta))

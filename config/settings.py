@@ -15,8 +15,8 @@ from config.tls import ListenerTlsSettings
 
 #: CXR_SECTION__KEY is the environment twin of section.key.
 PREFIX = "CXR_"
-#: A process that holds the network, and nothing else yet, comes near this.
-LEAST_TASK_MEGABYTES = 500
+#: A process that holds the network and has read an image of usual size stays below half of this.
+LEAST_TASK_MEGABYTES = 800
 DELIMITER = "__"
 
 

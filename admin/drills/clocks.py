@@ -79,6 +79,6 @@ def _times_awoken(rig: Rig) -> int:
 
 
 DRILLS = (
-    Drill("clock", "the clock jumps forward and back, by hours, under load", 40, 2, _jumps),
-    Drill("sleeper", "a worker stopped past its lease, that wakes when another has done its work", 30, 3, _sleepers),
+    Drill("clock", "the clock jumps forward and back, by hours, under load", 30, 2, _jumps),
+    Drill("sleeper", "a worker stopped past its lease, that wakes when another has done its work", 24, 3, _sleepers),
 )

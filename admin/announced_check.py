@@ -6,7 +6,8 @@ from config.destinations import Hl7DestinationSettings, UpsDestinationSettings
 from config.settings import Settings
 from dicom_gateway.ups_push import check_takes_push
 from hl7_gateway.sending import check_reachable
-from worker.bootstrap_work import hl7_peer, ups_destination
+from worker.bootstrap import destination
+from worker.bootstrap_work import hl7_peer
 
 MEND_ANNOUNCED = "check host, port and AE titles, and that the peer knows us (docs/priority.md)"
 
@@ -21,7 +22,7 @@ def announced_checks(settings: Settings) -> Iterator[tuple[str, Callable[[], str
 
 def _ups_check(settings: UpsDestinationSettings, calling_ae_title: str) -> Callable[[], str]:
     def check() -> str:
-        check_takes_push(ups_destination(settings, calling_ae_title))
+        check_takes_push(destination(settings, calling_ae_title))
         return "takes workitems by UPS Push"
 
     return check

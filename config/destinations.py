@@ -13,8 +13,8 @@ _Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_
 _Hl7Name = Annotated[str, Field(max_length=180, pattern=r"^[^|^&~\\\x00-\x1f]*$")]
 
 
-class DestinationSettings(Section):
-    """One PACS that reports go to."""
+class CalledPeerSettings(Section):
+    """How one DICOM peer is called."""
 
     name: _Name
     ae_title: AeTitle
@@ -26,21 +26,20 @@ class DestinationSettings(Section):
     network_timeout_seconds: Seconds = 60.0
     maximum_pdu_bytes: PduBytes = 262144
     tls: DestinationTlsSettings | None = None
+
+
+class DestinationSettings(CalledPeerSettings):
+    """One PACS that reports go to."""
+
     report_format: Literal["measurement_report", "basic_text"] = "measurement_report"
     heat_map: bool = False
     commitment: Literal["auto", "off"] = "auto"
     verification: Literal["auto", "off"] = "auto"
 
 
-class UpsDestinationSettings(Section):
+class UpsDestinationSettings(CalledPeerSettings):
     """One worklist manager that is asked to have studies read (UPS Push)."""
 
-    name: _Name
-    ae_title: AeTitle
-    host: Host
-    port: PeerPort
-    connect_timeout_seconds: Seconds = 10.0
-    response_timeout_seconds: Seconds = 60.0
     retrieve_ae_title: AeTitle | Literal[""] = ""
     report_destination: str = ""
     worklist_label: Annotated[str, Field(min_length=1, max_length=64)] = "AI triage"

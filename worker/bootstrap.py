@@ -4,7 +4,7 @@ from functools import cached_property
 
 from celery import Celery
 
-from config.destinations import DestinationSettings
+from config.destinations import CalledPeerSettings
 from config.settings import Settings
 from db.session import Engine, make_engine
 from dicom_gateway.association_policy import AssociationPolicy
@@ -157,8 +157,8 @@ def scp_config(settings: Settings) -> ScpConfig:
     )
 
 
-def destination(settings: DestinationSettings, calling_ae_title: str) -> Destination:
-    """Give the values that the gateway needs to reach one PACS."""
+def destination(settings: CalledPeerSettings, calling_ae_title: str) -> Destination:
+    """Give the values that the gateway needs to call one peer."""
     return Destination(
         name=settings.name,
         ae_title=settings.ae_title,

@@ -7,7 +7,6 @@ from functools import cached_property
 
 from config.destinations import DestinationSettings, Hl7DestinationSettings, UpsDestinationSettings
 from config.settings import READING_WORKLIST
-from dicom_gateway.association_scu import Destination
 from dicom_gateway.codes import FindingScheme
 from dicom_gateway.report import BASIC_TEXT_SR, REPORT_SOP_CLASSES
 from hl7_gateway.oru import Addresses
@@ -15,7 +14,7 @@ from hl7_gateway.sending import Hl7Peer
 from model.card import ModelCard, check_version, read_card
 from worker.analysis import StudyAnalysis
 from worker.announcing import Announcer
-from worker.bootstrap import Collaborators
+from worker.bootstrap import Collaborators, destination
 from worker.captures import CaptureKeeper
 from worker.confirming import DeliveryConfirmation, Keeper
 from worker.couriers import Courier, StorageCourier
@@ -31,19 +30,6 @@ from worker.worklist_courier import WorklistCourier
 def report_sop_classes(settings: DestinationSettings) -> tuple[str, ...]:
     """Give what a report for a destination may be written as, best first."""
     return (BASIC_TEXT_SR,) if settings.report_format == "basic_text" else REPORT_SOP_CLASSES
-
-
-def ups_destination(settings: UpsDestinationSettings, calling_ae_title: str) -> Destination:
-    """Give the values that the gateway needs to reach one UPS SCP."""
-    return Destination(
-        name=settings.name,
-        ae_title=settings.ae_title,
-        host=settings.host,
-        port=settings.port,
-        calling_ae_title=calling_ae_title,
-        connect_timeout_seconds=settings.connect_timeout_seconds,
-        dimse_timeout_seconds=settings.response_timeout_seconds,
-    )
 
 
 def hl7_peer(settings: Hl7DestinationSettings) -> Hl7Peer:
@@ -127,7 +113,7 @@ class WorkCollaborators(Collaborators):
     def _ups_courier(self, settings: UpsDestinationSettings) -> UpsCourier:
         return UpsCourier(
             self.announcer,
-            ups_destination(settings, self.settings.listener.ae_title),
+            destination(settings, self.settings.listener.ae_title),
             self._choice_of(settings.report_destination),
             retrieve_ae_title=settings.retrieve_ae_title or settings.ae_title,
             worklist_label=settings.worklist_label,

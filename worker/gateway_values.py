@@ -59,7 +59,7 @@ def peer_profile(name: str, settings: PeerSettings) -> PeerProfile:
 def all_tls(settings: Settings) -> dict[str, ServerTls | ClientTls]:
     """Give every use of TLS that is switched on, by what it is for."""
     uses: dict[str, ServerTls | ClientTls | None] = {"listener": server_tls(settings.listener.tls)}
-    uses |= {d.name: client_tls(d.tls) for d in settings.destinations}
+    uses |= {d.name: client_tls(d.tls) for d in (*settings.destinations, *settings.ups_destinations)}
     answered = {name: peer.answer_to for name, peer in settings.peers.items() if peer.answer_to is not None}
     uses |= {f"answers to {name}": client_tls(place.tls) for name, place in answered.items()}
     return {name: tls for name, tls in uses.items() if tls is not None}

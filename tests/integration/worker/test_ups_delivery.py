@@ -12,7 +12,9 @@ from db.reprocessing import Request
 from db.tables import Delivery
 from dicom_gateway.simulated_pacs import SimulatedPacs
 from dicom_gateway.simulated_workitems import SimulatedWorkitems
+from dicom_gateway.tls import ServerTls
 from domain.study import DeliveryState, StudyStatus
+from tests.authority import Authority
 from tests.integration.worker.stored import results_of, store_study, study_of
 from worker.bootstrap_work import WorkCollaborators
 
@@ -52,6 +54,24 @@ def to_worklist(collaborators: WorkCollaborators) -> list[Delivery]:
     """The deliveries to the worklist, oldest first."""
     rows = deliveries.listed(collaborators.engine, None, 50)
     return sorted((d for d, _, _ in rows if d.destination == "worklist"), key=lambda delivery: delivery.id)
+
+
+def test_a_workitem_goes_by_tls_where_the_settings_say_so(settings: Settings, tmp_path: Path) -> None:
+    """It holds patient data; a worklist manager that takes TLS alone gets it, known by the authority that is named."""
+    authority, workitems = Authority(tmp_path / "ca"), SimulatedWorkitems()
+    theirs = authority.issue("worklist")
+    tls = ServerTls(theirs.certificate, theirs.key, requires_client_certificate=False)
+    with SimulatedPacs("WORKLIST", workitems=workitems, tls=tls) as manager:
+        host, port = manager.address
+        ups = {"name": "worklist", "ae_title": "WORKLIST", "host": host, "port": port}
+        for secured in ({}, {"tls": {"ca": str(authority.file)}}):
+            made = Settings.model_validate({**settings.model_dump(), "ups_destinations": [ups | secured]})
+            collaborators = WorkCollaborators(made)
+            schema.upgrade(collaborators.engine)
+            if not secured:
+                collaborators.analysis.run(store_study(collaborators, tmp_path / "send").id, "t")
+            deliver_all(collaborators)
+            assert len(workitems.workitems) == (1 if secured else 0)
 
 
 @pytest.mark.parametrize("last_first", [False, True])

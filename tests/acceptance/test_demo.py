@@ -18,7 +18,8 @@ SCRIPT = Path(sys.executable).with_name("cxr-triage")
 def test_the_demo_sends_real_xrays_and_every_report_comes_back(tmp_path: Path) -> None:
     """What README shows: fifteen instances kept, fourteen reports, three undetermined, five heat maps, status 0.
 
-    The same again on the same folder, and whatever a real service on this machine is set to.
+    The same again on the same folder, with worklist and RIS beside it, and whatever a real service on this machine is
+    set to.
     """
     real = [{"name": "real", "ae_title": "REAL", "host": "pacs.invalid", "port": 104}]
     settings = {
@@ -28,9 +29,9 @@ def test_the_demo_sends_real_xrays_and_every_report_comes_back(tmp_path: Path) -
         "CXR_DESTINATIONS": json.dumps(real),
         "CXR_LISTENER__AE_TITLE": "REAL",
     }
-    for environment in ({}, settings):
+    for environment, options in (({}, []), (settings, ["--ups", "--hl7"])):
         done = subprocess.run(
-            [SCRIPT, "demo", "--data-dir", tmp_path / "demo"],
+            [SCRIPT, "demo", *options, "--data-dir", tmp_path / "demo"],
             capture_output=True,
             text=True,
             check=False,
@@ -39,8 +40,9 @@ def test_the_demo_sends_real_xrays_and_every_report_comes_back(tmp_path: Path) -
         )
         assert done.returncode == 0, done.stdout + done.stderr
         assert "15 instances acknowledged, 15 kept; 14 studies, 14 reports received once each" in done.stdout
-        assert done.stdout.count("undetermined") == 3
+        assert done.stdout.count("│ undetermined │") == 3
         assert "5 suspicions, each with its heat map" in done.stdout
+        assert ("14 HL7 messages accepted" in done.stdout) == ("--hl7" in options)
         assert done.stderr == ""
 
 

@@ -9,7 +9,8 @@ from sqlalchemy import Engine, case, select
 from db import events
 from db.events import EventKind
 from db.session import reading, transaction
-from db.tables import Result, Workitem
+from db.tables import Result
+from db.workitem_tables import Workitem
 from domain.priority import ReadingPriority
 from domain.workitem import Decision, Lock, StoredWorkitem, Verdict, WorkitemState
 

@@ -39,6 +39,7 @@ _COMMANDS = (
     _Command("studies", "admin.studies_commands", "app", _DAILY),
     _Command("deliveries", "admin.deliveries_commands", "app", _DAILY),
     _Command("reprocess", "admin.reprocess_command", "reprocess", _DAILY),
+    _Command("worklist", "admin.worklist_commands", "app", _SERVICE),
     _Command("config", "admin.config_commands", "app", _DAILY),
     _Command("db", "admin.db_commands", "app", _DAILY),
     _Command("model", "admin.model_commands", "app", _DAILY),

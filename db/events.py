@@ -34,6 +34,16 @@ class EventKind(StrEnum):
     DELIVERY_RESEND = "delivery_resend"
     STUDY_REPORTED = "study_reported"
     WORKITEM_CHANGED = "workitem_changed"
+    STUDY_TAKEN = "study_taken"
+    STUDY_GIVEN_BACK = "study_given_back"
+    STUDY_READ = "study_read"
+    STUDY_VIEWED = "study_viewed"
+    REPORT_DOWNLOADED = "report_downloaded"
+    FEEDBACK_GIVEN = "feedback_given"
+    SIGNED_IN = "signed_in"
+    SIGNED_OUT = "signed_out"
+    SIGN_IN_REFUSED = "sign_in_refused"
+    ACCOUNT_CHANGED = "account_changed"
     MODEL_ROLE_CHANGED = "model_role_changed"
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Engine, and_, exists, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from db import events
+from db import events, worklist_entries
 from db.events import EventKind
 from db.session import reading, transaction
 from db.tables import Association, Base, Instance, Study
@@ -66,6 +66,7 @@ def record_instance(engine: Engine, new: NewInstance) -> Recorded:
             _note_own_output(session, study, new)
         else:
             _reopen(session, study, new)
+            worklist_entries.note_image(session, study, new.received_at)
         if known_uid:
             events.record(
                 session, new.received_at, EventKind.INSTANCE_DIFFERS, study.id, sop_instance_uid=new.sop_instance_uid
@@ -148,6 +149,7 @@ def _mend(session: Session, study: Study, new: NewInstance) -> Recorded:
     if not session.connection().execute(update(Instance).where(damaged).values(damaged_at=None)).rowcount:
         return Recorded.DUPLICATE
     _reopen(session, study, new)
+    worklist_entries.note_image(session, study, new.received_at)
     kind = EventKind.INSTANCE_MENDED
     events.record(session, new.received_at, kind, study.id, sop_instance_uid=new.sop_instance_uid)
     return Recorded.MENDED

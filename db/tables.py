@@ -42,7 +42,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         return None if value is None else value.replace(tzinfo=UTC)
 
 
-def _enum(kind: type[Any]) -> Enum:
+def enum_column(kind: type[Any]) -> Enum:
     """Store the value as text: readable in SQL, and a new member needs no migration of the type."""
     return Enum(kind, native_enum=False, length=32, values_callable=lambda members: [m.value for m in members])
 
@@ -60,12 +60,12 @@ class Base(DeclarativeBase):
     )
     type_annotation_map: ClassVar[dict[Any, Any]] = {
         datetime: UtcDateTime,
-        StudyStatus: _enum(StudyStatus),
-        DeliveryState: _enum(DeliveryState),
-        Assessment: _enum(Assessment),
-        RefusalCode: _enum(RefusalCode),
-        ReadingPriority: _enum(ReadingPriority),
-        WorkitemState: _enum(WorkitemState),
+        StudyStatus: enum_column(StudyStatus),
+        DeliveryState: enum_column(DeliveryState),
+        Assessment: enum_column(Assessment),
+        RefusalCode: enum_column(RefusalCode),
+        ReadingPriority: enum_column(ReadingPriority),
+        WorkitemState: enum_column(WorkitemState),
         dict[str, Any]: JSON,
         list[dict[str, Any]]: JSON,
         list[str]: JSON,

@@ -40,6 +40,7 @@ _COMMANDS = (
     _Command("deliveries", "admin.deliveries_commands", "app", _DAILY),
     _Command("reprocess", "admin.reprocess_command", "reprocess", _DAILY),
     _Command("worklist", "admin.worklist_commands", "app", _SERVICE),
+    _Command("users", "admin.users_commands", "app", _DAILY),
     _Command("config", "admin.config_commands", "app", _DAILY),
     _Command("db", "admin.db_commands", "app", _DAILY),
     _Command("model", "admin.model_commands", "app", _DAILY),

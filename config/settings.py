@@ -8,6 +8,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from config.destinations import DestinationSettings, Hl7DestinationSettings, UpsDestinationSettings
 from config.section import AeTitle, Host, Processes, Seconds, Section, WholeSeconds
+from config.worklist import WorklistSettings
 
 #: CXR_SECTION__KEY is the environment twin of section.key.
 PREFIX = "CXR_"
@@ -145,6 +146,7 @@ class Settings(BaseSettings):
     model: ModelSettings
     delivery: DeliverySettings
     reading_worklist: ReadingWorklistSettings
+    worklist: WorklistSettings
     destinations: tuple[DestinationSettings, ...] = ()
     ups_destinations: tuple[UpsDestinationSettings, ...] = ()
     hl7_destinations: tuple[Hl7DestinationSettings, ...] = ()

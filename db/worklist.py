@@ -150,7 +150,7 @@ def keep_thumbnail(engine: Engine, study_id: int, result_id: int, content: bytes
         session.merge(Thumbnail(study_id=study_id, result_id=result_id, content=content))
 
 
-def _rows() -> Select[tuple[WorklistEntry, Study, Result]]:
+def _rows() -> Select[WorklistEntry, Study, Result]:
     return (
         select(WorklistEntry, Study, Result)
         .join(Study, Study.id == WorklistEntry.study_id)

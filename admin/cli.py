@@ -42,6 +42,8 @@ _COMMANDS = (
     _Command("failed", "admin.failed_commands", "app", _DAILY),
     _Command("commitments", "admin.commitments_commands", "app", _DAILY),
     _Command("reprocess", "admin.reprocess_command", "reprocess", _DAILY),
+    _Command("worklist", "admin.worklist_commands", "app", _SERVICE),
+    _Command("users", "admin.users_commands", "app", _DAILY),
     _Command("verify", "admin.verify_command", "verify", _DAILY),
     _Command("backup", "admin.backup_commands", "backup", _DAILY),
     _Command("restore", "admin.backup_commands", "restore", _DAILY),

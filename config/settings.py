@@ -12,6 +12,7 @@ from config.operations import BackPressureSettings, RetentionSettings
 from config.peers import PeerName, PeerSettings, contradictions
 from config.section import AeTitle, Host, ListenPort, PduBytes, Processes, Seconds, Section, WholeSeconds
 from config.tls import ListenerTlsSettings
+from config.worklist import WorklistSettings
 
 #: CXR_SECTION__KEY is the environment twin of section.key.
 PREFIX = "CXR_"
@@ -153,6 +154,7 @@ class Settings(BaseSettings):
     commitment: CommitmentSettings
     reading_worklist: ReadingWorklistSettings
     peers: dict[PeerName, PeerSettings] = {}
+    worklist: WorklistSettings
     destinations: tuple[DestinationSettings, ...] = ()
     ups_destinations: tuple[UpsDestinationSettings, ...] = ()
     hl7_destinations: tuple[Hl7DestinationSettings, ...] = ()

@@ -43,7 +43,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         return None if value is None else value.replace(tzinfo=UTC)
 
 
-def _enum(kind: type[Any]) -> Enum:
+def enum_column(kind: type[Any]) -> Enum:
     """Store the value as text: readable in SQL, and a new member needs no migration of the type."""
     return Enum(kind, native_enum=False, length=32, values_callable=lambda members: [m.value for m in members])
 
@@ -61,14 +61,14 @@ class Base(DeclarativeBase):
     )
     type_annotation_map: ClassVar[dict[Any, Any]] = {
         datetime: UtcDateTime,
-        StudyStatus: _enum(StudyStatus),
-        DeliveryState: _enum(DeliveryState),
-        CommitmentState: _enum(CommitmentState),
-        Assessment: _enum(Assessment),
-        RefusalCode: _enum(RefusalCode),
-        ReadingPriority: _enum(ReadingPriority),
-        QueuePriority: _enum(QueuePriority),
-        WorkitemState: _enum(WorkitemState),
+        StudyStatus: enum_column(StudyStatus),
+        DeliveryState: enum_column(DeliveryState),
+        CommitmentState: enum_column(CommitmentState),
+        Assessment: enum_column(Assessment),
+        RefusalCode: enum_column(RefusalCode),
+        ReadingPriority: enum_column(ReadingPriority),
+        QueuePriority: enum_column(QueuePriority),
+        WorkitemState: enum_column(WorkitemState),
         dict[str, Any]: JSON,
         list[dict[str, Any]]: JSON,
         list[str]: JSON,

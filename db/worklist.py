@@ -1,0 +1,206 @@
+"""Reads for the worklist's pages: each page a fixed number of queries, whatever the number of rows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, Engine, Select, and_, exists, func, or_, select, true
+
+from db import events
+from db.events import EventKind
+from db.session import reading, transaction
+from db.tables import Event, Result, Study
+from db.worklist_entries import moment_of
+from db.worklist_tables import Thumbnail, WorklistEntry
+from domain.priority import ReadingPriority
+from domain.reading import ReadingState
+from domain.study import StudyStatus
+
+#: What people did, as opposed to what the service did.
+AUDITED = (
+    EventKind.STUDY_TAKEN,
+    EventKind.STUDY_GIVEN_BACK,
+    EventKind.STUDY_READ,
+    EventKind.STUDY_VIEWED,
+    EventKind.REPORT_DOWNLOADED,
+    EventKind.FEEDBACK_GIVEN,
+    EventKind.SIGNED_IN,
+    EventKind.SIGNED_OUT,
+    EventKind.SIGN_IN_REFUSED,
+    EventKind.ACCOUNT_CHANGED,
+)
+
+
+class Column(StrEnum):
+    """What the list can be sorted by."""
+
+    READING_ORDER = "order"
+    WAITING = "waiting"
+    PATIENT = "patient"
+    STUDY = "study"
+    ACCESSION = "accession"
+    PROBABILITY = "probability"
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What of the list is wanted; empty is everything."""
+
+    states: tuple[ReadingState, ...] = ()
+    reading_priority: ReadingPriority | None = None
+    #: Studies whose newest result scored nothing, and those that FAILED.
+    only_not_analysed: bool = False
+    #: Beginning of a word of the patient's name, of the patient ID or of the accession number.
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the list."""
+
+    entry: WorklistEntry
+    study: Study
+    #: None until the study was read by the network.
+    result: Result | None
+    waiting_since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some lines, and how many there are."""
+
+    rows: tuple[Row, ...]
+    total: int
+
+
+def page(
+    engine: Engine, filters: Filters, sort: Column, max_wait: timedelta, *, descending: bool, offset: int, limit: int
+) -> Page:
+    """Give one page of the list. Two queries: how many, and these."""
+    condition = _condition(filters)
+    order = _order(sort, max_wait, descending=descending)
+    # Sorted by what an index covers; only then study and result are looked up, of these rows alone.
+    chosen = select(WorklistEntry.study_id).where(condition).order_by(*order).offset(offset).limit(limit).subquery()
+    query = _rows().join(chosen, chosen.c.study_id == WorklistEntry.study_id).order_by(*order)
+    with reading(engine) as session:
+        total = session.scalar(select(func.count()).select_from(WorklistEntry).where(condition)) or 0
+        return Page(tuple(_row(found) for found in session.execute(query)), total)
+
+
+def by_token(engine: Engine, token: str) -> Row | None:
+    """Give the line of the study that a URL names."""
+    with reading(engine) as session:
+        found = session.execute(_rows().where(WorklistEntry.token == token)).one_or_none()
+    return _row(found) if found is not None else None
+
+
+def neighbour(engine: Engine, row: Row, max_wait: timedelta) -> str | None:
+    """Give the token of the study that is to be read next: the first in reading order that nobody has taken."""
+    waiting = and_(WorklistEntry.reading_state == ReadingState.WAITING, WorklistEntry.study_id != row.study.id)
+    order = _order(Column.READING_ORDER, max_wait, descending=False)
+    with reading(engine) as session:
+        return session.scalar(select(WorklistEntry.token).where(waiting).order_by(*order).limit(1))
+
+
+def newest_event(engine: Engine) -> int:
+    """Give the number of the newest event: when it has grown, something has changed."""
+    with reading(engine) as session:
+        return session.scalar(select(func.max(Event.id))) or 0
+
+
+def counts(engine: Engine) -> dict[ReadingState, int]:
+    """Count the studies in each state."""
+    query = select(WorklistEntry.reading_state, func.count()).group_by(WorklistEntry.reading_state)
+    with reading(engine) as session:
+        found: dict[ReadingState, int] = {row[0]: row[1] for row in session.execute(query)}
+    return {state: found.get(state, 0) for state in ReadingState}
+
+
+def view(engine: Engine, study_id: int, kind: EventKind, by: str, now: datetime, **detail: object) -> None:
+    """Note that somebody looked at a study."""
+    with transaction(engine) as session:
+        events.record(session, now, kind, study_id, by=by, **detail)
+
+
+def audit(engine: Engine, since: datetime | None) -> Sequence[tuple[Event, str | None]]:
+    """List what people did, oldest first, each with the Study Instance UID that it was about."""
+    query = (
+        select(Event, Study.study_instance_uid)
+        .outerjoin(Study, Study.id == Event.study_id)
+        .where(Event.kind.in_([kind.value for kind in AUDITED]))
+        .order_by(Event.id)
+    )
+    if since is not None:
+        query = query.where(Event.at >= since)
+    with reading(engine) as session:
+        return [(event, uid) for event, uid in session.execute(query)]
+
+
+def thumbnail(engine: Engine, study_id: int) -> Thumbnail | None:
+    """Give the small picture that is kept of a study."""
+    with reading(engine) as session:
+        return session.get(Thumbnail, study_id)
+
+
+def keep_thumbnail(engine: Engine, study_id: int, result_id: int, content: bytes) -> None:
+    """Keep a study's small picture, instead of the one before it."""
+    with transaction(engine) as session:
+        session.merge(Thumbnail(study_id=study_id, result_id=result_id, content=content))
+
+
+def _rows() -> Select[WorklistEntry, Study, Result]:
+    return (
+        select(WorklistEntry, Study, Result)
+        .join(Study, Study.id == WorklistEntry.study_id)
+        .outerjoin(Result, Result.id == WorklistEntry.result_id)
+    )
+
+
+def _row(found: Any) -> Row:  # noqa: ANN401 - SQLAlchemy's row, whose types an outer join does not tell
+    entry, study, result = found
+    return Row(entry, study, result, moment_of(entry.waiting_since_ms))
+
+
+def _condition(filters: Filters) -> ColumnElement[bool]:
+    conditions: list[ColumnElement[bool]] = []
+    if filters.states:
+        conditions.append(WorklistEntry.reading_state.in_(filters.states))
+    if filters.reading_priority is not None:
+        conditions.append(WorklistEntry.reading_priority == filters.reading_priority)
+    if filters.only_not_analysed:
+        is_failed = exists().where(Study.id == WorklistEntry.study_id, Study.status == StudyStatus.FAILED)
+        conditions.append(
+            or_(and_(WorklistEntry.result_id.is_not(None), WorklistEntry.probability.is_(None)), is_failed)
+        )
+    if filters.text:
+        conditions.append(_named(filters.text))
+    return and_(true(), *conditions)
+
+
+def _named(text: str) -> ColumnElement[bool]:
+    key = " ".join(text.replace("^", " ").replace(",", " ").casefold().split())
+    return or_(
+        WorklistEntry.patient_key.startswith(key, autoescape=True),
+        WorklistEntry.patient_key.contains(f" {key}", autoescape=True),
+        WorklistEntry.patient_id.startswith(text, autoescape=True),
+        WorklistEntry.accession_number.startswith(text, autoescape=True),
+    )
+
+
+def _order(sort: Column, max_wait: timedelta, *, descending: bool) -> list[ColumnElement[Any]]:
+    """Give the keys of an order; the same as `domain.priority.reading_position` for the reading order."""
+    entry = WorklistEntry
+    step = max_wait // timedelta(milliseconds=1)
+    position = entry.waiting_since_ms + entry.rank * step
+    keys: dict[Column, ColumnElement[Any]] = {
+        Column.READING_ORDER: position,
+        Column.WAITING: entry.waiting_since_ms.expression,
+        Column.PATIENT: entry.patient_key.expression,
+        Column.STUDY: entry.study_moment.expression,
+        Column.ACCESSION: entry.accession_number.expression,
+        Column.PROBABILITY: func.coalesce(entry.probability, -1.0),
+    }
+    key = keys[sort]
+    return [key.desc() if descending else key, entry.study_id.expression]

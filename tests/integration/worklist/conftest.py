@@ -1,0 +1,91 @@
+"""The real application on a real database and a real instance store, called as a browser calls it."""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from sqlalchemy import Engine
+
+from config.load import load_settings
+from config.worklist import WorklistSettings
+from db import accounts, schema
+from db.session import make_engine
+from dicom_gateway.instance_store import InstanceStore
+from domain.clock import utc_now
+from domain.reading import Role
+from worklist.app import make_app
+from worklist.passwords import hash_password
+
+PASSWORD = "correct horse battery"  # noqa: S105 - of a test's account
+
+
+@pytest.fixture
+def engine(sqlite_url: str) -> Iterator[Engine]:
+    """An empty database with two readers and an admin."""
+    made = make_engine(sqlite_url)
+    schema.upgrade(made)
+    kept = hash_password(PASSWORD)
+    for name, role in (("anna", Role.READER), ("ben", Role.READER), ("chief", Role.ADMIN)):
+        accounts.add(made, name, kept, role, utc_now())
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+def settings() -> WorklistSettings:
+    """The defaults."""
+    return load_settings().worklist
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> InstanceStore:
+    """An empty store."""
+    return InstanceStore(tmp_path)
+
+
+@pytest.fixture
+def app(engine: Engine, store: InstanceStore, settings: WorklistSettings) -> Iterator[FastAPI]:
+    """The application; its threads do not run, so that tests do what they would."""
+    made = make_app(engine, store, settings)
+    yield made
+    made.state.renderer.stop()
+
+
+SignIn = Callable[[str], TestClient]
+
+
+@pytest.fixture
+def stranger(app: FastAPI) -> TestClient:
+    """A browser that nobody has signed in with; it follows no redirect."""
+    return TestClient(app, follow_redirects=False, headers={"Accept": "text/html"})
+
+
+@pytest.fixture
+def sign_in(app: FastAPI) -> SignIn:
+    """Sign in as somebody; every change then bears the form token, as on a page."""
+
+    def browser(name: str) -> TestClient:
+        client = TestClient(app, follow_redirects=False, headers={"Accept": "text/html"})
+        answer = try_to_sign_in(client, name, PASSWORD)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/")
+        client.headers["X-Form-Token"] = form_token(client.get("/").text)
+        return client
+
+    return browser
+
+
+def try_to_sign_in(client: TestClient, name: str, password: str, **fields: str):  # noqa: ANN201 - httpx's response
+    """Fill in the form and send it."""
+    token = re.search(r'name="token" value="([^"]+)"', client.get("/sign-in").text)
+    assert token
+    return client.post("/sign-in", data={"token": token[1], "name": name, "password": password, **fields})
+
+
+def form_token(page: str) -> str:
+    """Give the token that a page's forms send."""
+    found = re.search(r'name="form_token" value="([^"]+)"', page)
+    assert found
+    return found[1]

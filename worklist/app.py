@@ -1,0 +1,118 @@
+"""The web application, put together."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from urllib.parse import quote
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import RedirectResponse, Response
+from starlette.exceptions import HTTPException
+from starlette.staticfiles import StaticFiles
+
+from config.worklist import WorklistSettings
+from db.session import Engine
+from dicom_gateway.instance_store import InstanceStore
+from domain.errors import Transient
+from worklist import images, list_page, sign_in, study_page, words
+from worklist.access import Forged, NotSignedIn
+from worklist.catalogue import Catalogue
+from worklist.changes import Changes
+from worklist.headers import SafeHeaders
+from worklist.pages import STATIC, make_environment, render
+from worklist.rate_limit import SignInLimit
+from worklist.rendering import Renderer
+
+_log = structlog.get_logger()
+_SEE_OTHER, _UNAUTHORIZED, _FORBIDDEN, _UNPROCESSABLE, _UNAVAILABLE = 303, 401, 403, 422, 503
+
+
+def make_app(engine: Engine, store: InstanceStore, settings: WorklistSettings) -> FastAPI:
+    """Give the application."""
+    app = FastAPI(title="cxr-triage worklist", lifespan=_running, docs_url=None, redoc_url=None, openapi_url=None)
+    state = app.state
+    state.engine, state.store, state.settings = engine, store, settings
+    state.renderer, state.changes = Renderer(), Changes(engine)
+    state.sign_in_limit = SignInLimit(settings.sign_in_attempts)
+    state.templates = make_environment()
+    state.viewer_link = partial(words.viewer_link, settings.viewer_url)
+    for part in (sign_in, list_page, study_page, images):
+        app.include_router(part.router)
+    app.mount("/static", StaticFiles(directory=STATIC))
+    for kind, answer in _ANSWERS.items():
+        app.add_exception_handler(kind, answer)
+    app.add_middleware(SafeHeaders, has_tls=settings.has_tls)
+    return app
+
+
+@asynccontextmanager
+async def _running(app: FastAPI) -> AsyncIterator[None]:
+    """Read headers and look for changes while the application runs."""
+    stop = threading.Event()
+    catalogue = threading.Thread(target=Catalogue(app.state.engine, app.state.store).run, args=(stop,), daemon=True)
+    catalogue.start()
+    changes = asyncio.create_task(app.state.changes.run())
+    try:
+        yield
+    finally:
+        stop.set()
+        await app.state.changes.end()
+        changes.cancel()
+        app.state.renderer.stop()
+
+
+async def _sign_in_first(request: Request, error: Exception) -> Response:
+    del error
+    if request.headers.get("HX-Request"):
+        return Response(status_code=_UNAUTHORIZED, headers={"HX-Redirect": "/sign-in"})
+    wants_page = "text/html" in request.headers.get("Accept", "")
+    if request.method != "GET" or not wants_page:
+        return Response("Sign in first.", _UNAUTHORIZED, media_type="text/plain")
+    here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return RedirectResponse(f"/sign-in?next_page={quote(here)}", _SEE_OTHER)
+
+
+async def _forged(request: Request, error: Exception) -> Response:
+    del error
+    return render(
+        request,
+        "problem.html",
+        status=_FORBIDDEN,
+        problem="This did not come from a page of this site. Load the page again.",
+    )
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    # Without the error's own words: they quote what was sent.
+    del error
+    return render(
+        request, "problem.html", status=_UNPROCESSABLE, problem="Something in this address or form is not right."
+    )
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for that alone
+    return render(request, "problem.html", status=error.status_code, problem=str(error.detail))
+
+
+async def _away(request: Request, error: Exception) -> Response:
+    _log.error("request_failed", error=type(error).__name__)
+    return render(
+        request,
+        "problem.html",
+        status=_UNAVAILABLE,
+        problem="The database or the disk is away. Nothing is lost; try again.",
+    )
+
+
+_ANSWERS: dict[type[Exception], Callable[[Request, Exception], Awaitable[Response]]] = {
+    NotSignedIn: _sign_in_first,
+    Forged: _forged,
+    RequestValidationError: _invalid,
+    HTTPException: _refused,
+    Transient: _away,
+}

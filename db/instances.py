@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Engine, and_, exists, select, update
+from sqlalchemy import Engine, and_, exists, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -217,6 +217,21 @@ def note_damage(engine: Engine, damaged: Sequence[Instance], now: datetime) -> N
             if session.connection().execute(update(Instance).where(is_news).values(damaged_at=now)).rowcount:
                 uid = row.sop_instance_uid
                 events.record(session, now, EventKind.INSTANCE_DAMAGED, row.study_id, sop_instance_uid=uid)
+
+
+def promise(engine: Engine, rows: Sequence[Instance], now: datetime) -> bool:
+    """Note that these instances stay for good, before their sender is told so; False when one of them is gone.
+
+    Serialised with `db.retention.mark_purged` by the study's row.
+    """
+    studies = {row.study_id for row in rows}
+    with transaction(engine) as session:
+        session.scalars(select(Study.id).where(Study.id.in_(studies)).order_by(Study.id).with_for_update()).all()
+        kept = and_(Instance.id.in_([row.id for row in rows]), Instance.purged_at.is_(None))
+        if session.scalar(select(func.count()).where(kept)) != len(rows):
+            return False
+        session.execute(update(Instance).where(kept, Instance.promised_at.is_(None)).values(promised_at=now))
+        return True
 
 
 def touch_associations(engine: Engine, open_ids: Sequence[str], now: datetime) -> None:

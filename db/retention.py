@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Engine, and_, exists, func, select, update
+from sqlalchemy import ColumnElement, Engine, and_, exists, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from db import events
@@ -31,9 +31,11 @@ class Purgeable:
 def is_needed() -> ColumnElement[bool]:
     """Condition on a delivery: its study's images must stay, because its report is not delivered for certain.
 
-    The one place of this rule.
+    That is: not sent, or sent to a destination that can say whether it keeps it and has not yet said so. The one
+    place of this rule.
     """
-    return Delivery.state.in_(_NOT_DELIVERED)
+    is_asked = and_(Delivery.state == DeliveryState.SENT, Delivery.confirm_at.is_not(None))
+    return or_(Delivery.state.in_(_NOT_DELIVERED), is_asked)
 
 
 def purgeable(
@@ -57,7 +59,7 @@ def purgeable(
 
 def _may_go(reported_before: datetime) -> ColumnElement[bool]:
     of_study = and_(Result.id == Delivery.result_id, Result.study_id == Study.id)
-    image = aliased(Instance)
+    image, promised = aliased(Instance), aliased(Instance)
     came_later = exists().where(
         image.study_id == Study.id, image.purged_at.is_(None), image.received_at >= reported_before
     )
@@ -65,6 +67,7 @@ def _may_go(reported_before: datetime) -> ColumnElement[bool]:
         Study.status == StudyStatus.REPORTED,
         Study.reported_at < reported_before,
         ~came_later,
+        ~exists().where(promised.study_id == Study.id, promised.promised_at.is_not(None)),
         ~exists().where(of_study, is_needed()),
     )
 
@@ -74,12 +77,13 @@ def mark_purged(
 ) -> list[Instance]:
     """Note that a study's images are gone, before they are; gives them. None where the study needs them again.
 
-    A late image, a reprocessing or a delivery made due again meanwhile wins. Raises StoreUnavailable.
+    A late image, a reprocessing, a delivery made due again or a promise to a sender meanwhile wins. Raises
+    StoreUnavailable.
     """
     with transaction(engine) as session:
-        study = session.scalars(
-            select(Study).where(Study.id == study_id, _may_go(reported_before)).with_for_update()
-        ).one_or_none()
+        # First the lock, then the question: what changed while it waited must count.
+        session.execute(select(Study.id).where(Study.id == study_id).with_for_update())
+        study = session.scalars(select(Study).where(Study.id == study_id, _may_go(reported_before))).one_or_none()
         rows = _kept(session, study_id) if study is not None else []
         for row in rows:
             row.purged_at = now

@@ -156,6 +156,8 @@ class Instance(Base):
     damaged_at: Mapped[datetime | None]
     #: When it was decided that its file goes; the same bytes, sent again, bring it back.
     purged_at: Mapped[datetime | None]
+    #: When its sender was first promised that it stays (storage commitment): it is never purged.
+    promised_at: Mapped[datetime | None]
     #: Made by this service and sent back to it: kept, and never considered.
     is_own_output: Mapped[bool] = mapped_column(default=False)
 

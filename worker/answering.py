@@ -36,7 +36,10 @@ Checked = list[tuple[SopReference, int | None]]
 
 
 class SafeKeeping:
-    """Says whether instances are kept: acknowledged, of the class that is named, and their files whole."""
+    """Says whether instances are kept: acknowledged, of the class that is named, and their files whole.
+
+    What it says so of is never purged.
+    """
 
     def __init__(self, engine: Engine, store: InstanceStore, bytes_at_once: int = _BYTES_AT_ONCE) -> None:
         self._engine = engine
@@ -62,7 +65,8 @@ class SafeKeeping:
                 result.append((reference, reason))
         return result
 
-    def _reason(self, reference: SopReference, rows: Sequence[Instance]) -> int:
+    def _reason(self, reference: SopReference, acknowledged: Sequence[Instance]) -> int:
+        rows = [row for row in acknowledged if row.purged_at is None]
         if not rows:
             return FailureReason.NO_SUCH_OBJECT_INSTANCE
         if any(row.sop_class_uid != reference.sop_class_uid for row in rows):
@@ -71,7 +75,7 @@ class SafeKeeping:
         if damaged:
             instances.note_damage(self._engine, damaged, utc_now())
             return FailureReason.PROCESSING_FAILURE
-        return 0
+        return 0 if instances.promise(self._engine, rows, utc_now()) else FailureReason.NO_SUCH_OBJECT_INSTANCE
 
 
 class CommitmentAnswering:

@@ -18,6 +18,8 @@ def upgrade() -> None:
             batch_op.add_column(sa.Column(name, sa.Integer(), nullable=False, server_default="0"))
         batch_op.add_column(sa.Column("confirmation", sa.Text(), nullable=True))
         batch_op.create_index(op.f("ix_delivery_state_confirm_at"), ["state", "confirm_at"])
+    with op.batch_alter_table("instance", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("promised_at", sa.DateTime(), nullable=True))
     op.create_table(
         "commitment_question",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -71,6 +73,8 @@ def _create_requests() -> None:
 def downgrade() -> None:
     # What the destination confirmed is sent, as far as the schema before this one can say it.
     op.execute("UPDATE delivery SET state = 'SENT' WHERE state IN ('COMMITTED', 'VERIFIED')")
+    with op.batch_alter_table("instance", schema=None) as batch_op:
+        batch_op.drop_column("promised_at")
     op.drop_table("commitment_request")
     op.drop_table("commitment_question")
     with op.batch_alter_table("delivery", schema=None) as batch_op:

@@ -95,7 +95,7 @@ def test_a_no_sends_again_a_bounded_number_of_times(engine: Engine, delivery_id:
     ask(engine, delivery_id, "1.2")
     assert confirmations.hear(engine, failed("1.2"), LATER, _POLICY) is Heard.LOST
     assert state(engine) == (DeliveryState.FAILED, StudyStatus.ANALYSED)
-    assert deliveries.resend(engine, [delivery_id], LATER) == 1
+    assert deliveries.resend(engine, [delivery_id], LATER, "test") == 1
     send(engine, delivery_id)
     assert state(engine) == (DeliveryState.SENT, StudyStatus.REPORTED)
 

@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine
 
-from db import deliveries, instances, intake_load, overview, reprocessing, results, retention, studies
+from db import confirmations, deliveries, instances, intake_load, overview, reprocessing, results, retention, studies
 from db.instances import Recorded
 from db.reprocessing import Request, Selection
 from domain.study import StudyStatus
@@ -52,6 +52,30 @@ def test_images_go_only_when_every_report_of_every_revision_is_delivered(engine:
     assert purge(engine) == 1
     assert retention.purgeable(engine, DAYS, 10) == []
     assert purge(engine) == 0
+
+
+def test_images_stay_while_a_destination_has_not_said_whether_it_keeps_the_report(engine: Engine) -> None:
+    """Sent is not enough where it can be asked; when it has answered, or cannot, they may go."""
+    pacs, archive = analysed(engine)
+    deliver(engine, [archive])
+    claim = deliveries.claim(engine, pacs, "d", LATER, LEASE)
+    assert claim is not None
+    deliveries.finish(engine, claim, LATER, 0, confirm_at=LATER)
+    assert purge(engine) == 0
+    question = confirmations.claim(engine, pacs, "c", LATER, LEASE)
+    assert question is not None
+    confirmations.verify(engine, question, LATER)
+    assert purge(engine) == 1
+
+
+def test_an_image_that_its_sender_was_promised_stays(engine: Engine) -> None:
+    """Its whole study does; and what is gone already is not promised any more."""
+    for study in ("1.2.3", "1.2.4"):
+        deliver(engine, analysed(engine, study))
+    assert instances.promise(engine, instances.all_of_study(engine, 1), LATER)
+    assert [found.study_instance_uid for found in retention.purgeable(engine, DAYS, 10)] == ["1.2.4"]
+    assert (purge(engine, 1), purge(engine, 2)) == (0, 1)
+    assert not instances.promise(engine, instances.all_of_study(engine, 2), DAYS)
 
 
 def test_the_longest_reported_go_first_and_the_youngest_stay(engine: Engine) -> None:

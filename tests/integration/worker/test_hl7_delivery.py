@@ -70,7 +70,7 @@ def test_sending_again_sends_the_same_message(
 ) -> None:
     """Byte for byte, under the same control ID."""
     collaborators.delivery.run(delivery_id, "t1")
-    deliveries.resend(collaborators.engine, [delivery_id], row(collaborators).created_at)
+    deliveries.resend(collaborators.engine, [delivery_id], row(collaborators).created_at, "test")
     collaborators.delivery.run(delivery_id, "t2")
     first, second = ris.attempts
     assert (first.control_id, first.message) == (second.control_id, second.message)

@@ -16,6 +16,7 @@ from pynetdicom.sop_class import DigitalXRayImageStorageForPresentation
 
 from config.settings import Settings
 from db import deliveries, reprocessing, schema
+from db.reprocessing import Request
 from dicom_gateway.storage_scp import StorageScp
 from dicom_gateway.ups_scp import UPS_SOP_CLASSES
 from dicom_gateway.ups_workitem import UPS_PULL, UPS_PUSH, UPS_QUERY
@@ -83,7 +84,8 @@ def deliver(collaborators: WorkCollaborators) -> None:
 
 def test_the_worklist_is_off_unless_the_settings_say_so(settings: Settings) -> None:
     """No patient data is offered by default, and nothing is delivered to it."""
-    assert WorkCollaborators(settings).offered_services == []
+    offered = {uid for service in WorkCollaborators(settings).offered_services for uid in service.sop_classes}
+    assert not offered & set(UPS_SOP_CLASSES)
     assert settings.destination_names == ("pacs",)
 
 
@@ -132,7 +134,7 @@ def test_a_reprocessed_study_takes_back_what_nobody_has_begun(collaborators: Wor
             (first,) = found(assoc, StudyInstanceUID=uid)
             if claims:
                 assert change(assoc, "IN PROGRESS", uid=first.SOPInstanceUID) == 0
-            reprocessing.reprocess(collaborators.engine, study.id, datetime.now(UTC))
+            reprocessing.reprocess(collaborators.engine, study.id, datetime.now(UTC), Request("test"))
             collaborators.analysis.run(study.id, "t2")
             deliver(collaborators)
             states = {
@@ -153,7 +155,7 @@ def test_nobody_creates_a_workitem_here_and_a_late_delivery_reopens_none(
         (match,) = found(assoc)
         assert change(assoc, "IN PROGRESS", uid=match.SOPInstanceUID) == 0
         rows = deliveries.listed(collaborators.engine, DeliveryState.SENT, 10)
-        deliveries.resend(collaborators.engine, [delivery.id for delivery, _, _ in rows], datetime.now(UTC))
+        deliveries.resend(collaborators.engine, [delivery.id for delivery, _, _ in rows], datetime.now(UTC), "test")
         deliver(collaborators)
         (again,) = found(assoc, ProcedureStepState="")
     assert (again.SOPInstanceUID, again.ProcedureStepState) == (match.SOPInstanceUID, "IN PROGRESS")
@@ -175,7 +177,7 @@ def test_a_query_too_long_and_one_for_another_service_end_the_association_and_no
 ) -> None:
     """The listener goes on: the next one is answered."""
     with listening(collaborators) as address:
-        for keys, model in ((dataset(TextComments="x" * (2 << 20)), UPS_QUERY), (None, None)):
+        for keys, model in ((dataset(TextComments="x" * (9 << 20)), UPS_QUERY), (None, None)):
             gone = threading.Event()
             with reader(address, handlers=[(evt.EVT_ABORTED, lambda _, gone=gone: gone.set())]) as assoc:  # type: ignore[misc]
                 if keys is not None:

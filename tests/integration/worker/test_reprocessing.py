@@ -69,7 +69,7 @@ def test_live_studies_go_before_those_that_are_reprocessed(
     collaborators: WorkCollaborators, commands: Commands, tmp_path: Path
 ) -> None:
     """A few messages wait for each process, and no more until they are worked off; a live study is rung for at once."""
-    collaborators.__dict__["destinations"] = {}
+    collaborators.settings = collaborators.settings.model_copy(update={"destinations": ()})
     most = 4 * collaborators.settings.analysis.processes
     (uid,) = analysed(collaborators, tmp_path, 1)
     for number in range(most + 5):

@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from config.operations import RetentionSettings
-from db import events
+from db import deliveries, events
 from db import retention as retention_rows
 from db.tables import Study
 from dicom_gateway.store_removal import StoreRemoval
@@ -42,7 +42,9 @@ def reported(collaborators: WorkCollaborators, tmp_path: Path, study: int = 1, t
     """Bring a study to REPORTED."""
     stored = store_study(collaborators, tmp_path / "send", study=study, truth=truth)
     collaborators.analysis.run(stored.id, "t")
-    collaborators.delivery.run(results_of(collaborators, stored)[-1].id, "t")
+    for delivery in deliveries.of_result(collaborators.engine, results_of(collaborators, stored)[-1].id):
+        collaborators.delivery.run(delivery.id, "t")
+        collaborators.confirmation.run(delivery.id, "t")
     found = study_of(collaborators, stored.study_instance_uid)
     assert found.status is StudyStatus.REPORTED
     return found

@@ -8,6 +8,7 @@ import pytest
 
 from config.settings import Settings
 from db import deliveries, reprocessing, schema
+from db.reprocessing import Request
 from db.tables import Delivery
 from dicom_gateway.simulated_pacs import SimulatedPacs
 from dicom_gateway.simulated_workitems import SimulatedWorkitems
@@ -84,7 +85,7 @@ def test_sending_again_is_harmless(
     collaborators.analysis.run(study.id, "t")
     deliver_all(collaborators)
     (delivery,) = to_worklist(collaborators)
-    deliveries.resend(collaborators.engine, [delivery.id], delivery.created_at)
+    deliveries.resend(collaborators.engine, [delivery.id], delivery.created_at, "test")
     collaborators.delivery.run(delivery.id, "t2")
     assert [attempt.is_new for attempt in workitems.attempts] == [True, False]
     (again,) = to_worklist(collaborators)
@@ -113,7 +114,7 @@ def test_a_reprocessed_study_replaces_its_workitem(
     """A new one that names the former, which is CANCELED; in whatever order they arrive."""
     study = store_study(collaborators, tmp_path)
     collaborators.analysis.run(study.id, "t")
-    reprocessing.reprocess(collaborators.engine, study.id, datetime.now(UTC))
+    reprocessing.reprocess(collaborators.engine, study.id, datetime.now(UTC), Request("test"))
     collaborators.analysis.run(study.id, "t2")
     first, second = results_of(collaborators, study)
     deliver_all(collaborators, last_first=True)

@@ -30,7 +30,7 @@ up: $(VENV)/.base ## start the same service and simulated PACS, and stay up
 
 test: check pytest ## every check and every test
 
-drills: $(VENV)/.test ## break the service in every known way, for an hour or two, and count what is lost
+drills: $(VENV)/.test ## break the service in every known way, for some hours, and count what is lost
 	$(BIN)/cxr-triage drill
 
 check: $(VENV)/.test ## ruff, mypy, import-linter

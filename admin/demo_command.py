@@ -35,7 +35,7 @@ from worker.bootstrap import Collaborators
 _SAMPLES = Path(__file__).resolve().parents[1] / "samples"
 _PACS_AE_TITLE = "SIMPACS"
 #: Seconds after which a report that has not come counts as lost.
-_PATIENCE_SECONDS = 120.0
+_PATIENCE_SECONDS = 240.0
 _POLL_SECONDS = 0.1
 
 

@@ -9,6 +9,7 @@ from config.settings import Settings
 from db import commitment_requests, intake_load, model_roles, overview, schema
 from db.model_roles import Role
 from domain.errors import BrokerUnavailable
+from domain.study import StudyStatus
 from model.versions import DEFAULT_VERSION
 from worker.bootstrap import Collaborators
 from worker.listening import published_address
@@ -16,7 +17,7 @@ from worker.queue import ANALYSE_QUEUE, DELIVER_QUEUE
 
 
 def status(config: ConfigOption = None, data_dir: DataDirOption = None, json_output: JsonOption = False) -> None:
-    """Show studies by status, deliveries and requests for commitment by state, queues, disk and model version."""
+    """Show what needs a human read, studies, deliveries and commitment by state, queues, disk and model version."""
     report = collect(settings_from(config, data_dir))
     if json_output:
         print_json(report)
@@ -32,8 +33,10 @@ def collect(settings: Settings) -> dict[str, Any]:
     engine = collaborators.engine
     schema.require_newest(engine)
     instances, stored_bytes = overview.instances_kept(engine)
+    by_status = overview.studies_by_status(engine)
     return {
-        "studies": overview.studies_by_status(engine),
+        "needs_human_read": by_status[StudyStatus.FAILED.value],
+        "studies": by_status,
         "deliveries": overview.deliveries_by_state(engine),
         "commitment_requests": commitment_requests.by_state(engine),
         "oldest_waiting_since": overview.oldest_waiting(engine),

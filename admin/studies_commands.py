@@ -24,12 +24,12 @@ app.command("export")(studies_export.export)
 @app.command("list")
 def list_studies(
     status: Annotated[StudyStatus | None, typer.Option(help="Only this status.", show_default=False)] = None,
-    limit: Annotated[int, typer.Option(help="At most so many, newest first.", min=1)] = 50,
+    limit: Annotated[int, typer.Option(help="At most so many.", min=1)] = 50,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
     json_output: JsonOption = False,
 ) -> None:
-    """List studies, newest first."""
+    """List studies: those that need a human read on top, then newest first."""
     engine = open_database(config, data_dir)
     rows = [_summary(engine, study) for study in studies.listed(engine, status, limit)]
     if json_output:
@@ -69,7 +69,15 @@ def _summary(engine: Engine, study: Study) -> dict[str, Any]:
         "last_received_at": study.last_received_at,
         "last_error": study.last_error,
         **_finding(newest),
+        **_call_for_a_human(study),
     }
+
+
+def _call_for_a_human(study: Study) -> dict[str, Any]:
+    """Say so where nothing was found, or not in the newest images: an older finding stays in the results."""
+    if study.status is not StudyStatus.FAILED:
+        return {}
+    return _finding(None) | {"reason": f"needs a human read: {study.last_error}"}
 
 
 def _finding(result: Result | None) -> dict[str, Any]:

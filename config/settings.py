@@ -1,9 +1,9 @@
 """The settings and their types. Defaults live in default.toml, so that what is documented is what runs."""
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import IPvAnyNetwork, PositiveInt, SecretStr, field_validator, model_validator
+from pydantic import Field, IPvAnyNetwork, PositiveInt, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from config.commitment import CommitmentSettings
@@ -16,6 +16,8 @@ from config.worklist import WorklistSettings
 
 #: CXR_SECTION__KEY is the environment twin of section.key.
 PREFIX = "CXR_"
+#: A process that holds the network and has read an image of usual size stays below half of this.
+LEAST_TASK_MEGABYTES = 800
 DELIMITER = "__"
 
 #: Results are delivered to our own worklist as to any other destination, under this name.
@@ -82,7 +84,11 @@ class BrokerSettings(Section):
     visibility_timeout_seconds: WholeSeconds
 
 
-class _TaskLimits(Section):
+class TaskLimits(Section):
+    """What the tasks of one queue may take."""
+
+    processes: Processes
+    memory_megabytes: Annotated[int, Field(ge=LEAST_TASK_MEGABYTES, le=1 << 20)]
     soft_time_limit_seconds: WholeSeconds
     hard_time_limit_seconds: WholeSeconds
     lease_margin_seconds: Seconds
@@ -100,10 +106,9 @@ class _TaskLimits(Section):
         return self.hard_time_limit_seconds + self.lease_margin_seconds
 
 
-class AnalysisSettings(_TaskLimits):
+class AnalysisSettings(TaskLimits):
     """The task that reads studies."""
 
-    processes: Processes
     max_attempts: PositiveInt
     retry_seconds: Seconds
     refuse_outside_population: bool
@@ -118,10 +123,9 @@ class ModelSettings(Section):
     finding_scheme: Literal["SNOMED", "RADLEX"]
 
 
-class DeliverySettings(_TaskLimits):
+class DeliverySettings(TaskLimits):
     """The task that sends reports, and the one layer that retries it."""
 
-    processes: Processes
     first_retry_seconds: Seconds
     longest_retry_seconds: Seconds
     max_attempts: PositiveInt

@@ -207,8 +207,8 @@ def find(engine: Engine, study_instance_uid: str) -> Study | None:
 
 
 def listed(engine: Engine, status: StudyStatus | None, limit: int) -> Sequence[Study]:
-    """List studies, newest first, of one status or of all."""
-    query = select(Study).order_by(Study.last_received_at.desc()).limit(limit)
+    """List studies of one status or of all: those that a human must read first, then newest first."""
+    query = select(Study).order_by(Study.status != StudyStatus.FAILED, Study.last_received_at.desc()).limit(limit)
     if status is not None:
         query = query.where(Study.status == status)
     with reading(engine) as session:

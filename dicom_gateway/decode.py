@@ -153,7 +153,7 @@ def pixel_module(ds: Dataset) -> PixelModule:
 
 
 def _refuse_unusual_pixels(ds: Dataset) -> None:
-    if "PixelData" not in ds or not ds["PixelData"].value:
+    if not _holds_pixels(ds):
         raise NotAnalysable(RefusalCode.NO_PIXELS, "no Pixel Data element, or an empty one")
     frames = read_integer(ds, "NumberOfFrames") or 1
     if frames > 1:
@@ -162,6 +162,14 @@ def _refuse_unusual_pixels(ds: Dataset) -> None:
     samples = read_integer(ds, "SamplesPerPixel")
     if samples not in (None, 1) or not photometric.startswith("MONOCHROME"):
         raise NotAnalysable(RefusalCode.COLOUR, photometric[:_WORD] or "photometric interpretation missing")
+
+
+def _holds_pixels(ds: Dataset) -> bool:
+    """Say whether there are pixels. Raises NotAnalysable (UNDECODABLE) where not even their VR can be told."""
+    try:
+        return "PixelData" in ds and bool(ds["PixelData"].value)
+    except (AttributeError, *codecs.DECODER_ERRORS) as error:  # implicit VR: it follows from Bits Allocated (PS3.5 A.1)
+        raise _undecodable(f"the Pixel Data element cannot be read ({type(error).__name__})") from error
 
 
 def _transfer_syntax(ds: Dataset) -> str:

@@ -31,6 +31,9 @@ from domain.errors import CxrTriageError
 
 _log = structlog.get_logger()
 
+#: Before each attempt to give an answer on an association of its own.
+_WAITS_SECONDS = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0)
+
 
 class CommitmentMode(StrEnum):
     """How the PACS treats a request for commitment."""
@@ -113,18 +116,29 @@ class PacsCommitment:
 
     def _answer(self, assoc: Association, reply: CommitmentReply) -> None:
         time.sleep(self.manners.delay_seconds)
+        for _ in range(self.manners.times):
+            if self.manners.answer_to is None:
+                self._answer_on(assoc, reply)
+            else:
+                self._answer_to(self.manners.answer_to, reply)
+
+    def _answer_on(self, assoc: Association, reply: CommitmentReply) -> None:
+        information = event_information(reply)
         try:
-            for _ in range(self.manners.times):
-                if self.manners.answer_to is None:
-                    information = event_information(reply)
-                    assoc.send_n_event_report(information, event_type(reply), STORAGE_COMMITMENT, WELL_KNOWN_INSTANCE)
-                else:
-                    report_event(self.manners.answer_to, reply)
-        except (
-            CxrTriageError,
-            RuntimeError,
-        ) as error:  # RuntimeError: pynetdicom's word for an association that is gone
+            assoc.send_n_event_report(information, event_type(reply), STORAGE_COMMITMENT, WELL_KNOWN_INSTANCE)
+        except RuntimeError as error:  # pynetdicom's word for an association that is gone
             _log.warning("pacs_commitment_not_answered", reason=str(error))
+
+    def _answer_to(self, destination: Destination, reply: CommitmentReply) -> None:
+        """Answer on an association of its own, and again where that fails, as a PACS does."""
+        for wait in _WAITS_SECONDS:
+            time.sleep(wait)
+            try:
+                report_event(destination, reply)
+            except CxrTriageError as error:
+                _log.warning("pacs_commitment_not_answered", reason=str(error))
+            else:
+                return
 
     def _on_reply(self, reply: CommitmentReply) -> bool:
         with self.changed:

@@ -20,6 +20,8 @@ from pathlib import Path
 FAILPOINTS_VARIABLE = "CXR_FAILPOINTS"
 _CLOCK = "clock"
 _POLL_SECONDS = 0.01
+#: What EAT takes at a time, and at most: where nothing stops it, the machine must live and the drill must fail.
+_BITE_BYTES, _MOST_EATEN_BYTES = 64 << 20, 3 << 30
 
 
 class Failpoint(StrEnum):
@@ -36,6 +38,7 @@ class Failpoint(StrEnum):
     SWEEP_AFTER_READY = "sweep.after_ready"
     RING_BEFORE_NOTE = "ring.before_note"
     ANALYSE_AFTER_CLAIM = "analyse.after_claim"
+    ANALYSE_BEFORE_DECODE = "analyse.before_decode"
     ANALYSE_BEFORE_COMMIT = "analyse.before_commit"
     ANALYSE_AFTER_COMMIT = "analyse.after_commit"
     DELIVER_AFTER_CLAIM = "deliver.after_claim"
@@ -56,6 +59,10 @@ class FailAction(StrEnum):
     ERROR = "error"
     #: Wait until it is disarmed.
     PAUSE = "pause"
+    #: Wait for ever and hear no signal but SIGKILL, like a decoder in C that never comes back to Python.
+    HANG = "hang"
+    #: Take memory until there is no more, like a decoder that believes a false size; no more than a drill may harm.
+    EAT = "eat"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +88,11 @@ class Failpoints:
         """Pass a point. Raises OSError where it is armed so."""
         if self.folder is None:
             return
-        path = self.folder / point.value
-        arming = _read(path)
-        if arming is None or (arming.only and arming.only != subject):
-            return
-        if arming.once and not _take(path):
-            return
-        _act(arming, path)
+        for path in (self.folder / point.value, self.folder / _name(point, subject)):
+            arming = _read(path)
+            if arming is not None and (not arming.once or _take(path)):
+                _act(arming, path)
+                return
 
     def clock_offset(self) -> timedelta:
         """Give what the drill's clock is ahead of the real one."""
@@ -99,17 +104,24 @@ class Failpoints:
             return timedelta()
 
     def arm(self, point: Failpoint, arming: Arming) -> None:
-        """Arm a point, from a drill's own process."""
-        self._write(point.value, json.dumps(asdict(arming)))
+        """Arm a point, from a drill's own process; one point may be armed for several subjects, each in its way."""
+        name = _name(point, arming.only)
+        if self.folder is not None:
+            _mark_of(self.folder / name).unlink(missing_ok=True)
+        self._write(name, json.dumps(asdict(arming)))
 
-    def disarm(self, point: Failpoint) -> None:
+    def disarm(self, point: Failpoint, only: str = "") -> None:
         """Let a point pass again."""
         if self.folder is not None:
-            (self.folder / point.value).unlink(missing_ok=True)
+            (self.folder / _name(point, only)).unlink(missing_ok=True)
 
     def is_armed(self, point: Failpoint) -> bool:
         """Say whether a point is armed; one that is armed once no longer is when it was hit."""
         return self.folder is not None and (self.folder / point.value).exists()
+
+    def is_waited_at(self, point: Failpoint, only: str = "") -> bool:
+        """Say whether a process waits, or has waited, at a point that is armed to pause."""
+        return self.folder is not None and _mark_of(self.folder / _name(point, only)).exists()
 
     @contextmanager
     def armed(self, point: Failpoint, arming: Arming) -> Iterator[None]:
@@ -118,7 +130,7 @@ class Failpoints:
         try:
             yield
         finally:
-            self.disarm(point)
+            self.disarm(point, arming.only)
 
     def set_clock(self, ahead: timedelta) -> None:
         """Move the drill's clock."""
@@ -131,6 +143,16 @@ class Failpoints:
         temporary = self.folder / f".{name}"
         temporary.write_text(text)
         temporary.replace(self.folder / name)
+
+
+def _name(point: Failpoint, only: str) -> str:
+    """Give the file's name of a point that is armed for one subject, or for any."""
+    return f"{point.value}@{only}" if only else point.value
+
+
+def _mark_of(path: Path) -> Path:
+    """Give the file that says that a process waits at an armed point."""
+    return path.with_name(f"{path.name}.waited")
 
 
 def _read(path: Path) -> Arming | None:
@@ -155,8 +177,23 @@ def _act(arming: Arming, path: Path) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
     if arming.action is FailAction.ERROR:
         raise OSError(arming.error_number, os.strerror(arming.error_number))
-    while path.exists():
-        time.sleep(_POLL_SECONDS)
+    if arming.action is FailAction.HANG:
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        while True:
+            signal.pause()
+    if arming.action is FailAction.EAT:
+        _eat()
+    else:
+        _mark_of(path).touch()
+        while path.exists():
+            time.sleep(_POLL_SECONDS)
+
+
+def _eat() -> None:
+    """Take memory, and use it, until MemoryError or the most that a drill may take."""
+    eaten = []
+    for _ in range(_MOST_EATEN_BYTES // _BITE_BYTES):
+        eaten.append(b"\1" * _BITE_BYTES)  # noqa: PERF401 - one bite after the other is the point
 
 
 def _of_environment() -> Failpoints:

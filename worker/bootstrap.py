@@ -17,6 +17,7 @@ from dicom_gateway.store_removal import StoreRemoval
 from dicom_gateway.transfer_syntaxes import RECEIVED_TRANSFER_SYNTAXES
 from dicom_gateway.ups_scp import UpsScp
 from worker.answering import CommitmentAnswering, SafeKeeping
+from worker.clock_watch import ClockWatch, longest_waits
 from worker.confirming import CommitmentAnswers
 from worker.gateway_values import client_tls, peer_profile, server_tls
 from worker.intake import Intake
@@ -75,7 +76,8 @@ class Collaborators:
     def readiness(self) -> Readiness:
         """The sweep."""
         settings = self.settings
-        return Readiness(self.engine, self.doorbell, settings.readiness, settings.analysis, settings.delivery)
+        watch = ClockWatch(self.engine, longest_waits(settings))
+        return Readiness(self.engine, self.doorbell, settings.readiness, settings.analysis, settings.delivery, watch)
 
     @cached_property
     def reading_worklist(self) -> ReadingWorklist:

@@ -9,19 +9,23 @@ from typing import Any
 import structlog
 from celery import signals
 
-from config.settings import Settings
+from config.settings import Settings, TaskLimits
 from dicom_gateway.report import warm_up
 from worker import tasks
 from worker.bootstrap import Collaborators
 from worker.bootstrap_work import WorkCollaborators
 from worker.hearing import Hearing
 from worker.lifeline import die_with_parent
+from worker.memory import limit_memory
 from worker.queue import ANALYSE_QUEUE, ANALYSE_TASK, ANSWER_TASK, CONFIRM_TASK, DELIVER_QUEUE, DELIVER_TASK
 
 _log = structlog.get_logger()
 _INTERRUPTED = 128 + signal.SIGINT
 #: Tasks after which a pool process is replaced, so that a leak in a decoder never grows large.
 _TASKS_PER_PROCESS = 2000
+#: Share of its memory that a process may have held before it is replaced after its task (Celery counts KiB): what it
+#: does not give back must not be missing to the next study.
+_REPLACED_ABOVE = 0.5
 #: Seconds beyond the longest task: Celery waits up to thirty before it tries again to reach a broker that was away.
 _RECONNECTION_SECONDS = 60
 #: sysexits.h EX_SOFTWARE: whoever started the worker (supervisor, systemd, container) starts it again.
@@ -43,9 +47,11 @@ def run_worker(settings: Settings, queues: Sequence[str]) -> int:
         ANSWER_TASK: lambda: collaborators.answering,
     }
     tasks.register(app, settings, works)
+    memory_megabytes = max(limits.memory_megabytes for limits in _limits(settings, queues))
 
     def prepare_child(**_: Any) -> None:  # noqa: ANN401 - Celery passes its own objects
         die_with_parent()
+        limit_memory(memory_megabytes)
         # The parent ends the attempts of children that it killed for time, and so may have opened connections.
         collaborators.engine.dispose(close=False)
         if ANALYSE_QUEUE in queues:
@@ -70,6 +76,7 @@ def run_worker(settings: Settings, queues: Sequence[str]) -> int:
         concurrency=_processes(settings, queues),
         pool="prefork",
         max_tasks_per_child=_TASKS_PER_PROCESS,
+        max_memory_per_child=round(memory_megabytes * _REPLACED_ABOVE * 10**6 / 1024),
         hostname=f"{'-'.join(queues)}@cxr-triage",
         without_gossip=True,
         without_mingle=True,
@@ -84,8 +91,7 @@ def run_worker(settings: Settings, queues: Sequence[str]) -> int:
 def _hearing(settings: Settings, queues: Sequence[str]) -> Hearing:
     # A doorbell of its own: it rings in a thread, and the pool's processes are forked from the others.
     doorbell = Collaborators(settings).doorbell
-    limits = {ANALYSE_QUEUE: settings.analysis, DELIVER_QUEUE: settings.delivery}
-    longest_task = max(limits[queue].hard_time_limit_seconds for queue in queues)
+    longest_task = max(limits.hard_time_limit_seconds for limits in _limits(settings, queues))
     return Hearing(
         lambda: sum(doorbell.depth(queue) for queue in queues),
         longest_task + _RECONNECTION_SECONDS,
@@ -93,6 +99,10 @@ def _hearing(settings: Settings, queues: Sequence[str]) -> Hearing:
     )
 
 
+def _limits(settings: Settings, queues: Sequence[str]) -> list[TaskLimits]:
+    limits: dict[str, TaskLimits] = {ANALYSE_QUEUE: settings.analysis, DELIVER_QUEUE: settings.delivery}
+    return [limits[queue] for queue in queues]
+
+
 def _processes(settings: Settings, queues: Sequence[str]) -> int:
-    limits = {ANALYSE_QUEUE: settings.analysis.processes, DELIVER_QUEUE: settings.delivery.processes}
-    return sum(limits[queue] for queue in queues)
+    return sum(limits.processes for limits in _limits(settings, queues))

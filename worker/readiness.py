@@ -13,6 +13,7 @@ from domain.errors import BrokerUnavailable, StoreUnavailable
 from domain.failpoints import Failpoint, failpoint
 from domain.priority import QueuePriority
 from worker.attempts import end_analysis, end_delivery
+from worker.clock_watch import ClockWatch
 from worker.queue import ANALYSE_QUEUE, DELIVER_QUEUE, Doorbell
 
 _log = structlog.get_logger()
@@ -31,12 +32,14 @@ class Readiness:
         readiness: ReadinessSettings,
         analysis_settings: AnalysisSettings,
         delivery_settings: DeliverySettings,
+        clock_watch: ClockWatch,
     ) -> None:
         self._engine = engine
         self._doorbell = doorbell
         self._settings = readiness
         self._analysis_settings = analysis_settings
         self._delivery_settings = delivery_settings
+        self._clock_watch = clock_watch
 
     def run(self, stop: threading.Event) -> None:
         """Sweep until `stop` is set; a database or broker that is away is waited for."""
@@ -55,6 +58,7 @@ class Readiness:
 
     def sweep(self) -> None:
         """Look once. Raises StoreUnavailable, BrokerUnavailable."""
+        self._clock_watch.look()
         self._end_expired_claims()
         now = utc_now()
         quiet = timedelta(seconds=self._settings.study_quiet_seconds)

@@ -37,13 +37,21 @@ class WorkTask(Task):  # type: ignore[misc]  # Celery is untyped
 
     def run(self, row_id: int) -> None:
         """Do the work on one row of the database."""
-        self._work().run(row_id, self.request.id)
+        try:
+            self._work().run(row_id, self.request.id)
+        except MemoryError as error:
+            # Ours ends here: Celery takes any MemoryError of a task for the end of the whole worker.
+            self._end_attempt(row_id, self.request.id, error)
 
     def on_failure(self, exc: BaseException, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:  # noqa: ANN401, ARG002 - Celery's signature
-        """End the attempt. The text of a foreign exception may hold patient data: type and place are kept."""
+        """End the attempt."""
+        self._end_attempt(args[0], task_id, exc)
+
+    def _end_attempt(self, row_id: int, task_id: str, exc: BaseException) -> None:
+        """Give the row back. The text of a foreign exception may hold patient data: type and place are kept."""
         what = f"{type(exc).__name__} at {_where(exc)}"
-        _log.error("task_failed", task=self.name, row_id=args[0], error=what)
-        self._work().give_back(args[0], task_id, what)
+        _log.error("task_failed", task=self.name, row_id=row_id, error=what)
+        self._work().give_back(row_id, task_id, what)
 
 
 def _where(exc: BaseException) -> str:

@@ -1,14 +1,17 @@
-"""Drill 2: the broker killed and empty again, away, and its messages repeated in any order."""
+"""Drill 2: the broker killed and empty again, away, its messages repeated, out of order, delivered twice at once."""
 
 import time
 from collections.abc import Callable, Sequence
 
 from admin.drills.drill import Drill, DrillRun
 from admin.drills.load import new_load
-from admin.drills.rig import Rig
+from admin.drills.rig import Rig, wait_until
 from admin.drills.tally import Tally, count
 from db import deliveries, results
-from domain.errors import BrokerUnavailable
+from db.tables import Study
+from domain.errors import BrokerUnavailable, Rejected
+from domain.failpoints import Arming, FailAction, Failpoint
+from worker.queue import ANALYSE_TASK
 
 #: Longer than the worker waits for an answer of the broker.
 _AWAY_SECONDS = (1.0, 8.0)
@@ -46,6 +49,23 @@ def _repeat(rig: Rig, run: DrillRun, _number: int, uids: Sequence[str]) -> None:
         time.sleep(_RING_PAUSE_SECONDS)
 
 
+def _deliver_twice(rig: Rig, _run: DrillRun, _number: int, uids: Sequence[str]) -> None:
+    """Deliver the message of a task again while the task still runs, as when its visibility time-out has elapsed."""
+    point, uid = Failpoint.ANALYSE_BEFORE_COMMIT, uids[0]
+    with rig.failpoints.armed(point, Arming(FailAction.PAUSE, only=uid)):
+        wait_until(lambda: rig.failpoints.is_waited_at(point, uid), "a study being read")
+        running = rig.study(uid)
+        if running is None or running.claimed_by is None:
+            raise Rejected("a study that is being read is claimed by nobody")
+        rig.collaborators.celery.send_task(ANALYSE_TASK, args=(running.id,), task_id=running.claimed_by)
+        wait_until(lambda: _has_another_claim(rig, running), "a message that was delivered twice, worked on twice")
+
+
+def _has_another_claim(rig: Rig, running: Study) -> bool:
+    now = rig.study(running.study_instance_uid)
+    return now is not None and now.claim_token != running.claim_token
+
+
 def _under_way(rig: Rig, uids: Sequence[str]) -> tuple[list[int], list[int]]:
     study_ids = [study.id for uid in uids if (study := rig.study(uid))]
     engine = rig.collaborators.engine
@@ -53,7 +73,7 @@ def _under_way(rig: Rig, uids: Sequence[str]) -> tuple[list[int], list[int]]:
     return study_ids, [d.id for result_id in result_ids for d in deliveries.of_result(engine, result_id)]
 
 
-_FAULTS: tuple[Callable[[Rig, DrillRun, int, Sequence[str]], None], ...] = (_repeat, _kill, _stall)
+_FAULTS: tuple[Callable[[Rig, DrillRun, int, Sequence[str]], None], ...] = (_repeat, _kill, _stall, _deliver_twice)
 
 
 def _broker(run: DrillRun) -> Tally:
@@ -70,9 +90,9 @@ def _broker(run: DrillRun) -> Tally:
 DRILLS = (
     Drill(
         "broker",
-        "broker killed and empty again, away for up to a minute, rings repeated and shuffled",
+        "broker killed and empty again, away for up to a minute, messages repeated, shuffled, delivered twice",
         48,
-        3,
+        4,
         _broker,
     ),
 )

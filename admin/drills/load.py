@@ -17,9 +17,17 @@ _PAUSE_SECONDS = 0.2
 class Load:
     """Senders at work; as a context manager it ends when everything is acknowledged, or patience is over."""
 
-    def __init__(self, rig: Rig, xrays: Sequence[Xray], senders: int = 2, pause_seconds: float = 0.0) -> None:
+    def __init__(
+        self,
+        rig: Rig,
+        xrays: Sequence[Xray],
+        senders: int = 2,
+        pause_seconds: float = 0.0,
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> None:
         """Share `xrays` among so many senders; each waits `pause_seconds` after an image."""
         self._rig = rig
+        self._patience_seconds = patience_seconds
         self._pause_seconds = pause_seconds
         self._xrays = {xray.path: xray for xray in xrays}
         self._threads = [
@@ -31,6 +39,11 @@ class Load:
     def study_uids(self) -> list[str]:
         """The studies that are sent."""
         return sorted({xray.study_instance_uid for xray in self._xrays.values()})
+
+    @property
+    def xrays(self) -> set[Xray]:
+        """The images that are sent."""
+        return set(self._xrays.values())
 
     def __enter__(self) -> Self:
         self.start()
@@ -48,13 +61,13 @@ class Load:
 
     def join(self) -> None:
         """Wait until everything is acknowledged, or patience is over."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + self._patience_seconds
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
 
     def _send(self, xrays: list[Xray]) -> None:
         """Send until all are acknowledged."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + self._patience_seconds
         while xrays and time.monotonic() < deadline:
             listener = self._rig.listener()
             if listener is not None:

@@ -1,6 +1,6 @@
 """Every drill, in the order in which they run."""
 
-from admin.drills import brokers, databases, disks, kills, repeats
+from admin.drills import brokers, clocks, databases, disks, kills, pacs, peers, poison, repeats
 from admin.drills.drill import Drill
 
 DRILLS: tuple[Drill, ...] = (
@@ -8,5 +8,9 @@ DRILLS: tuple[Drill, ...] = (
     *brokers.DRILLS,
     *databases.DRILLS,
     *disks.DRILLS,
+    *pacs.DRILLS,
+    *poison.DRILLS,
     *repeats.DRILLS,
+    *clocks.DRILLS,
+    *peers.DRILLS,
 )

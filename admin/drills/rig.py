@@ -4,6 +4,8 @@ import contextlib
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,13 +18,14 @@ from config.load import load_settings
 from db import deliveries, results, studies
 from db.tables import Study
 from dicom_gateway.association_scu import Destination
-from dicom_gateway.pacs_commitment import CommitmentManners
+from dicom_gateway.pacs_commitment import CommitmentManners, CommitmentMode
 from dicom_gateway.pacs_confirming import PacsConfirming
 from dicom_gateway.simulated_pacs import SimulatedPacs
 from domain.errors import StoreUnavailable
 from domain.failpoints import FAILPOINTS_VARIABLE, Failpoints
 from domain.study import ARRIVED, StudyStatus
 from worker.bootstrap import Collaborators
+from worker.lifeline import die_with_parent
 
 #: Seconds after which what has not happened counts as stuck: long, because a slow machine is no fault.
 PATIENCE_SECONDS = 240.0
@@ -52,26 +55,32 @@ class Rig:
     """A service and a PACS to break; counts from its ledger. A context manager: everything ends with it."""
 
     def __init__(
-        self, folder: Path, environment: Mapping[str, str] | None = None, *, data_dir: Path | None = None
+        self,
+        folder: Path,
+        environment: Mapping[str, str] | None = None,
+        *,
+        data_dir: Path | None = None,
+        destination: Mapping[str, object] | None = None,
     ) -> None:
-        """Prepare below `folder`; `environment` goes above the short waits, `data_dir` may lie elsewhere."""
+        """Prepare below `folder`; `environment` goes above the short waits, `data_dir` may lie elsewhere.
+
+        `destination` are settings of the destination that the PACS is.
+        """
         self.folder = folder
         self.ledger = Ledger()
         # It commits what it keeps: what it would have lost then shows as a report that is sent again.
-        confirming = PacsConfirming(CommitmentManners(), answers_queries=True)
-        self.pacs = SimulatedPacs("SIMPACS", confirming=confirming)
+        self._confirming = PacsConfirming(CommitmentManners(), answers_queries=True)
+        self.pacs = SimulatedPacs("SIMPACS", confirming=self._confirming)
+        self._destination = dict(destination or {})
         self.failpoints = Failpoints(folder / "failpoints")
         self.longest_recovery = 0.0
         self._environment = _SHORT_WAITS | dict(environment or {})
         self.data_dir = data_dir or folder / "data"
-        self._extra: list[ServiceProcess] = []
 
     def __enter__(self) -> Self:
         (self.folder / "failpoints").mkdir(parents=True)
         self.pacs.start()
-        variables = {**self._environment, FAILPOINTS_VARIABLE: str(self.failpoints.folder)}
-        options = ["--dicom-port", "0", "--pacs", f"SIMPACS@127.0.0.1:{self.pacs.address[1]}"]
-        self.service = ServiceProcess(self.data_dir, options, variables)
+        self.service = ServiceProcess(self.data_dir, ["--dicom-port", "0"], self._variables)
         self.service.start()
         self.service.wait_until_listening()
         overrides: dict[str, dict[str, object]] = {"service": {"data_dir": self.data_dir}}
@@ -79,6 +88,18 @@ class Rig:
             overrides["database"] = {"url": url}
         self.collaborators = Collaborators(load_settings(None, overrides))
         return self
+
+    @property
+    def _variables(self) -> dict[str, str]:
+        host, port = self.pacs.address
+        pacs = {"name": "pacs", "ae_title": self.pacs.ae_title, "host": host, "port": port, **self._destination}
+        folder = str(self.failpoints.folder)
+        return {**self._environment, "CXR_DESTINATIONS": json.dumps([pacs]), FAILPOINTS_VARIABLE: folder}
+
+    def set_commitment(self, mode: CommitmentMode) -> None:
+        """Change how the PACS answers requests for commitment; where it refuses them it can still be queried."""
+        if self._confirming.commitment is not None:
+            self._confirming.commitment.manners = CommitmentManners(mode)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -99,6 +120,10 @@ class Rig:
     def pid_of(self, name: str) -> int:
         """Give the pid of a process of the service, as the supervisor last started it."""
         return self._started(name)[0]
+
+    def starts_of(self, name: str) -> int:
+        """Count how often the supervisor has started a process."""
+        return self._started(name)[1]
 
     def _started(self, name: str) -> tuple[int, int]:
         """Give pid and number of starts of a process."""
@@ -138,6 +163,28 @@ class Rig:
             for pid in pids:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGCONT)
+
+    @contextlib.contextmanager
+    def second_worker(self, queue: str) -> Iterator[None]:
+        """Run another worker of a queue beside the service's own, as on another host."""
+        with (self.folder / "second-worker.log").open("ab") as log:
+            worker = subprocess.Popen(
+                [sys.executable, "-m", "admin", "work", "--queue", queue, "--data-dir", str(self.data_dir)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **self._variables},
+                preexec_fn=die_with_parent,  # noqa: PLW1509 - one prctl(2), which takes no lock
+            )
+        try:
+            yield
+        finally:
+            worker.terminate()
+            try:
+                worker.wait(PATIENCE_SECONDS)
+            except subprocess.TimeoutExpired:
+                worker.kill()
+                worker.wait()
 
     def wait_until_steady(self, name: str) -> None:
         """Wait until a process has lived long enough to be started again at once when it dies."""

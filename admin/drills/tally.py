@@ -1,5 +1,6 @@
 """The count at the end of a drill: what was acknowledged against what is there."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
@@ -63,7 +64,10 @@ class _StudyCount:
 
 def count(rig: Rig, rounds: int) -> Tally:
     """Count what became of everything in a rig's ledger."""
-    parts = [_count_study(rig, uid, xrays) for uid, xrays in rig.ledger.studies().items()]
+    in_pacs: defaultdict[str, set[str]] = defaultdict(set)
+    for report in rig.pacs.reports:
+        in_pacs[str(report.StudyInstanceUID)].add(str(report.SOPInstanceUID))
+    parts = [_count_study(rig, uid, xrays, in_pacs[uid]) for uid, xrays in rig.ledger.studies().items()]
     attempts = [attempt for attempt in rig.pacs.attempts if attempt.is_kept]
     contents = {(attempt.sop_instance_uid, attempt.sha256) for attempt in attempts}
     uids = {attempt.sop_instance_uid for attempt in attempts}
@@ -82,13 +86,12 @@ def count(rig: Rig, rounds: int) -> Tally:
     )
 
 
-def _count_study(rig: Rig, study_instance_uid: str, xrays: Iterable[Xray]) -> _StudyCount:
+def _count_study(rig: Rig, study_instance_uid: str, xrays: Iterable[Xray], in_pacs: set[str]) -> _StudyCount:
     study = rig.study(study_instance_uid)
     expected = set(xrays) - rig.ledger.damaged
     if study is None:
         return _StudyCount(0, len(expected), 0, 0, 0, 0)
     sound = _sound(rig, study)
-    in_pacs = {str(r.SOPInstanceUID) for r in rig.pacs.reports if r.StudyInstanceUID == study_instance_uid}
     history = results.of_study(rig.collaborators.engine, study.id)
     kept = [report for result in history for report in reports.reports_of(rig.collaborators.engine, result.id)]
     ours = {report.sop_instance_uid for report in kept}

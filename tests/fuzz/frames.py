@@ -9,8 +9,8 @@ from pydicom import uid
 from pydicom.dataset import FileDataset
 from pydicom.encaps import get_frame
 
+from dicom_gateway.mutations import mutate
 from dicom_gateway.wrap_encoding import set_pixel_data
-from tests.fuzz.mutations import mutate
 from tests.phantoms import Stored, dataset, encapsulated, recompressed, waves
 
 STREAMS = Path(__file__).parents[1] / "unit" / "pixels" / "streams"

@@ -9,7 +9,7 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filereader import read_file_meta_info
 from pydicom.uid import UID, ComputedRadiographyImageStorage, ExplicitVRLittleEndian, RLELossless
-from pynetdicom.dsutils import encode, encode_file_meta, split_dataset
+from pynetdicom.dsutils import encode, encode_file_meta
 
 
 @dataclass(frozen=True)
@@ -71,12 +71,6 @@ def encoded(ds: Dataset) -> bytes:
 def as_file(ds: Dataset) -> bytes:
     """Encode a whole DICOM file; file meta and data set need not agree."""
     return b"\0" * 128 + b"DICM" + bytes(encode_file_meta(ds.file_meta)) + encoded(ds)
-
-
-def data_set_of(path: Path) -> bytes:
-    """Give the bytes of a DICOM file that follow the file meta."""
-    _, offset = split_dataset(path)
-    return path.read_bytes()[offset:]
 
 
 def write_image(path: Path, transfer_syntax: str = ExplicitVRLittleEndian, **elements: object) -> Path:

@@ -9,12 +9,12 @@ from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian,
 
 from dicom_gateway.association_policy import AssociationPolicy, parse_networks
 from dicom_gateway.association_scu import Proposal, associated
+from dicom_gateway.raw_peer import ASSOCIATE_RJ, RawPeer, association_request
 from dicom_gateway.storage_scu import send_files
 from dicom_gateway.verification import accepted_sop_classes, echo
 from domain.errors import PeerUnavailable
 from tests.integration.gateway.conftest import Station
 from tests.integration.gateway.instances import write_image
-from tests.integration.gateway.raw_peer import ASSOCIATE_RJ, RawPeer, association_request
 
 CR = Proposal(ComputedRadiographyImageStorage, (ExplicitVRLittleEndian,))
 

@@ -14,13 +14,7 @@ from structlog.testing import capture_logs
 from dicom_gateway.association_policy import AssociationPolicy, PeerProfile
 from dicom_gateway.association_scu import Destination
 from dicom_gateway.associations import AssociationEnd
-from dicom_gateway.simulated_pacs import SimulatedPacs
-from dicom_gateway.storage_scu import send_files, send_report
-from dicom_gateway.verification import accepted_sop_classes, echo
-from domain.errors import PeerUnavailable
-from tests.integration.gateway.conftest import WAIT_SECONDS, Station, wait_for_threads
-from tests.integration.gateway.instances import encoded, image, report, write_image
-from tests.integration.gateway.raw_peer import (
+from dicom_gateway.raw_peer import (
     ABORT,
     ASSOCIATE_AC,
     ASSOCIATE_RJ,
@@ -35,6 +29,12 @@ from tests.integration.gateway.raw_peer import (
     pdu,
     read_pdu,
 )
+from dicom_gateway.simulated_pacs import SimulatedPacs
+from dicom_gateway.storage_scu import send_files, send_report
+from dicom_gateway.verification import accepted_sop_classes, echo
+from domain.errors import PeerUnavailable
+from tests.integration.gateway.conftest import WAIT_SECONDS, Station, wait_for_threads
+from tests.integration.gateway.instances import encoded, image, report, write_image
 
 Stations = Callable[..., Station]
 CR = "1.2.840.10008.5.1.4.1.1.1"

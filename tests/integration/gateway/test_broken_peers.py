@@ -9,11 +9,7 @@ import pytest
 
 from dicom_gateway.association_policy import AssociationPolicy
 from dicom_gateway.associations import AssociationEnd
-from dicom_gateway.status import Status
-from dicom_gateway.verification import echo
-from tests.integration.gateway.conftest import WAIT_SECONDS, Station
-from tests.integration.gateway.instances import encoded, image
-from tests.integration.gateway.raw_peer import (
+from dicom_gateway.raw_peer import (
     ABORT,
     C_ECHO_RQ,
     C_FIND_RQ,
@@ -31,6 +27,10 @@ from tests.integration.gateway.raw_peer import (
     release_request,
     value,
 )
+from dicom_gateway.status import Status
+from dicom_gateway.verification import echo
+from tests.integration.gateway.conftest import WAIT_SECONDS, Station
+from tests.integration.gateway.instances import encoded, image
 
 WHOLE_COMMAND = COMMAND | LAST
 WHOLE_DATA_SET = DATA_SET | LAST

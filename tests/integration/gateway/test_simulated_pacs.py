@@ -9,14 +9,7 @@ import pytest
 from pydicom import dcmread
 from pydicom.uid import Comprehensive3DSRStorage
 
-from dicom_gateway.simulated_pacs import Faults, SimulatedPacs
-from dicom_gateway.status import Status
-from dicom_gateway.storage_scu import send_report
-from dicom_gateway.verification import echo
-from domain.errors import ConfigurationInvalid, PeerBusy, PeerUnavailable
-from tests.integration.gateway.conftest import WAIT_SECONDS, Station
-from tests.integration.gateway.instances import UIDS, report, write_image
-from tests.integration.gateway.raw_peer import (
+from dicom_gateway.raw_peer import (
     ABORT,
     COMMAND,
     DATA,
@@ -28,6 +21,13 @@ from tests.integration.gateway.raw_peer import (
     pdu,
     value,
 )
+from dicom_gateway.simulated_pacs import Faults, SimulatedPacs
+from dicom_gateway.status import Status
+from dicom_gateway.storage_scu import send_report
+from dicom_gateway.verification import echo
+from domain.errors import ConfigurationInvalid, PeerBusy, PeerUnavailable
+from tests.integration.gateway.conftest import WAIT_SECONDS, Station
+from tests.integration.gateway.instances import UIDS, report, write_image
 
 REPORT = report(Comprehensive3DSRStorage, sop_instance="1.2.9")
 

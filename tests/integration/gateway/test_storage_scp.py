@@ -23,6 +23,7 @@ from dicom_gateway import spool as spool_module
 from dicom_gateway.association_scu import Proposal, associated
 from dicom_gateway.associations import AssociationEnd
 from dicom_gateway.instance_store import InstanceStore
+from dicom_gateway.raw_peer import ABORT, RawPeer, data_set_of
 from dicom_gateway.reception import ReceivedInstance
 from dicom_gateway.status import Status
 from dicom_gateway.storage_scu import FileOutcome, send_files
@@ -30,8 +31,7 @@ from dicom_gateway.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_
 from dicom_gateway.verification import accepted_sop_classes, echo
 from domain.errors import InstanceInvalid, StoreUnavailable
 from tests.integration.gateway.conftest import WAIT_SECONDS, Station
-from tests.integration.gateway.instances import UIDS, as_file, data_set_of, file_meta, image, write_image
-from tests.integration.gateway.raw_peer import ABORT, RawPeer
+from tests.integration.gateway.instances import UIDS, as_file, file_meta, image, write_image
 
 COMPREHENSIVE_3D_SR = "1.2.840.10008.5.1.4.1.1.88.34"
 MULTI_FRAME_WORD_SC = "1.2.840.10008.5.1.4.1.1.7.3"

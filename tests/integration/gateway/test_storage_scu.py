@@ -20,14 +20,14 @@ from pydicom.uid import (
 
 from dicom_gateway import storage_scu
 from dicom_gateway.association_scu import Destination
+from dicom_gateway.raw_peer import data_set_of, read_pdu
 from dicom_gateway.simulated_pacs import Faults, SimulatedPacs
 from dicom_gateway.status import Status
 from dicom_gateway.storage_scu import FileOutcome, send_files, send_instances, send_report
 from dicom_gateway.verification import accepted_sop_classes, echo
 from domain.errors import ConfigurationInvalid, InstanceInvalid, PeerBusy, PeerUnavailable, ReportRefused
 from tests.integration.gateway.conftest import WAIT_SECONDS, Station
-from tests.integration.gateway.instances import as_file, data_set_of, image, report, write_image
-from tests.integration.gateway.raw_peer import read_pdu
+from tests.integration.gateway.instances import as_file, image, report, write_image
 
 REPORT = report(Comprehensive3DSRStorage)
 

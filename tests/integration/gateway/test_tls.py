@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 from dicom_gateway import tls
 from dicom_gateway.association_policy import AssociationPolicy, PeerProfile
 from dicom_gateway.association_scu import Destination
+from dicom_gateway.raw_peer import RawPeer, association_request
 from dicom_gateway.storage_scu import send_files
 from dicom_gateway.tls import ClientTls, ServerTls
 from dicom_gateway.verification import echo
@@ -20,7 +21,6 @@ from domain.errors import ConfigurationInvalid, PeerUnavailable
 from tests.authority import Authority, Issued
 from tests.integration.gateway.conftest import Station, wait_for_threads
 from tests.integration.gateway.instances import write_image
-from tests.integration.gateway.raw_peer import RawPeer, association_request
 
 Stations = Callable[..., Station]
 

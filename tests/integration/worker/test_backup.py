@@ -67,6 +67,7 @@ def test_a_second_backup_copies_only_what_is_new_and_forgets_what_was_purged(
     assert (again["instances"], again["copied"]) == (2, 1)
     collaborators.analysis.run(study.id, "t")
     collaborators.delivery.run(1, "t")
+    collaborators.confirmation.run(1, "t")
     assert commands.json("purge", "--older-than", "0", "--yes")["instances"] == 1
     assert commands.json("backup", str(folder))["instances"] == 1
     listed = read_checksums(folder)

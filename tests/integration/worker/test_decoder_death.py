@@ -10,7 +10,7 @@ from config.settings import Settings
 from db.tables import Study
 from domain.study import StudyStatus
 from tests.acceptance.conftest import wait_until
-from tests.integration.worker.deadly_worker import DEADLY, HANGING
+from tests.integration.worker.deadly_worker import DEADLY, HANGING, HUNGRY
 from tests.integration.worker.stored import results_of, store_study, study_of
 from worker.bootstrap_work import WorkCollaborators
 from worker.lifeline import die_with_parent
@@ -28,6 +28,7 @@ def worker_log(settings: Settings, collaborators: WorkCollaborators, tmp_path: P
         "CXR_BROKER__URL": settings.broker.url.get_secret_value(),
         "CXR_ANALYSIS__PROCESSES": "1",
         "CXR_ANALYSIS__MAX_ATTEMPTS": str(_ATTEMPTS),
+        "CXR_ANALYSIS__MEMORY_MEGABYTES": "1000",
         "CXR_ANALYSIS__SOFT_TIME_LIMIT_SECONDS": "4",
         "CXR_ANALYSIS__HARD_TIME_LIMIT_SECONDS": "5",
     }
@@ -88,3 +89,17 @@ def test_a_study_whose_decoding_hangs_costs_a_process_and_an_attempt(
     waiting = study_of(collaborators, hanging.study_instance_uid)
     assert waiting.attempts >= 1
     assert "TimeLimitExceeded" in (waiting.last_error or "")
+
+
+def test_a_study_whose_decoding_eats_memory_fails_and_its_process_goes_on(
+    collaborators: WorkCollaborators, worker_log: Path, tmp_path: Path
+) -> None:
+    """MemoryError at the limit, not the machine's end: FAILED after its attempts, another study is read."""
+    hungry = store_study(collaborators, tmp_path / "x", study=HUNGRY)
+    other = store_study(collaborators, tmp_path / "x", study=1)
+    sweep_until(collaborators, has_status(collaborators, hungry, StudyStatus.FAILED), "FAILED")
+    sweep_until(collaborators, has_status(collaborators, other, StudyStatus.ANALYSED), "ANALYSED")
+    assert "MemoryError" in (study_of(collaborators, hungry.study_instance_uid).last_error or "")
+    log = worker_log.read_text()
+    assert "exited with" not in log
+    assert "Unrecoverable" not in log

@@ -231,3 +231,18 @@ def test_why_says_that_a_failed_study_needs_a_human_and_how_to_try_again(
 def test_an_event_without_words_is_named_with_its_details() -> None:
     """Nothing is left out of the page because nobody wrote words for it."""
     assert words_of("something_new", {"destination": "pacs"}).what == "something new (destination pacs)"
+
+
+def test_what_needs_a_human_read_is_on_top(
+    collaborators: WorkCollaborators, commands: Commands, tmp_path: Path
+) -> None:
+    """Of status and of the list of studies, however old it is, and with the reason."""
+    failed_uid = fail_for_good(collaborators, tmp_path)
+    newer = store_study(collaborators, tmp_path / "send", study=2)
+    status = commands.json("status")
+    assert next(iter(status)) == "needs_human_read"
+    assert status["needs_human_read"] == 1
+    first, second = commands.json("studies", "list")
+    assert (first["study_instance_uid"], second["study_instance_uid"]) == (failed_uid, newer.study_instance_uid)
+    assert first["reason"].startswith("needs a human read: ")
+    assert commands.json("studies", "list", "--limit", "1") == [first]

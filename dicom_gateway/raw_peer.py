@@ -1,20 +1,21 @@
-"""A peer that can say anything: it negotiates an association on a plain socket, and then sends what it is told."""
+"""A peer without manners, for drills and tests: it negotiates on a plain socket, and then sends what it is told."""
 
 import socket
 import struct
 from io import BytesIO
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from pydicom.dataset import Dataset
 from pydicom.uid import UID, ComputedRadiographyImageStorage, ExplicitVRLittleEndian
-from pynetdicom.dsutils import decode, encode
+from pynetdicom.dsutils import decode, encode, split_dataset
 from pynetdicom.pdu import A_ASSOCIATE_RQ
 from pynetdicom.pdu_primitives import A_ASSOCIATE, ImplementationClassUIDNotification, MaximumLengthNotification
 from pynetdicom.presentation import build_context
 from pynetdicom.sop_class import Verification
 
-from tests.integration.gateway.instances import UIDS
+from domain.errors import PeerUnavailable
 
 ASSOCIATE_AC, ASSOCIATE_RJ, DATA, RELEASE_RP, ABORT = 2, 3, 4, 6, 7
 COMMAND, DATA_SET, LAST = 1, 0, 2
@@ -35,11 +36,10 @@ class RawPeer:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.socket.close()
 
-    def associate(self) -> Self:
-        """Negotiate CR in explicit VR under context 1 and Verification under 3."""
-        self.send(association_request())
-        kind, _ = self.receive()
-        assert kind == ASSOCIATE_AC
+    def associate(self, called_ae_title: str = "CXR", sop_class: str = ComputedRadiographyImageStorage) -> Self:
+        """Negotiate a class in explicit VR under context 1 and Verification under 3; raises PeerUnavailable."""
+        self.send(association_request(called_ae_title, sop_class))
+        self._expect(ASSOCIATE_AC)
         return self
 
     def send(self, data: bytes) -> None:
@@ -55,10 +55,15 @@ class RawPeer:
         return whole[0], whole[6:]
 
     def receive_response(self) -> Dataset:
-        """Read the command set of one response."""
+        """Read the command set of one response; raises PeerUnavailable where there is none."""
+        elements: Dataset = decode(BytesIO(self._expect(DATA)[6:]), True, True)
+        return elements
+
+    def _expect(self, wanted: int) -> bytes:
         kind, body = self.receive()
-        assert kind == DATA, kind
-        return decode(BytesIO(body[6:]), True, True)
+        if kind != wanted:
+            raise PeerUnavailable(f"PDU type {kind} instead of {wanted}")
+        return body
 
     def ended(self) -> bool:
         """Wait until the peer aborts or closes."""
@@ -81,12 +86,14 @@ def _read(connection: socket.socket, number: int) -> bytes:
     return data
 
 
-def association_request() -> bytes:
+def association_request(
+    called_ae_title: str = "CXR", sop_class: str = ComputedRadiographyImageStorage, calling_ae_title: str = "RAW"
+) -> bytes:
     """Encode an A-ASSOCIATE-RQ."""
     request = A_ASSOCIATE()
     request.application_context_name = "1.2.840.10008.3.1.1.1"
-    request.calling_ae_title, request.called_ae_title = "RAW", "CXR"
-    image = build_context(ComputedRadiographyImageStorage, ExplicitVRLittleEndian)
+    request.calling_ae_title, request.called_ae_title = calling_ae_title, called_ae_title
+    image = build_context(sop_class, ExplicitVRLittleEndian)
     echo = build_context(Verification)
     image.context_id, echo.context_id = IMAGE_CONTEXT, ECHO_CONTEXT
     request.presentation_context_definition_list = [image, echo]
@@ -116,22 +123,26 @@ def command(**elements: object) -> bytes:
     """Encode the command set of a C-STORE request; None leaves an element out."""
     values: dict[str, object] = {
         "CommandGroupLength": 0,
-        "AffectedSOPClassUID": UIDS.sop_class,
+        "AffectedSOPClassUID": ComputedRadiographyImageStorage,
         "CommandField": C_STORE_RQ,
         "MessageID": 1,
         "Priority": 0,
         "CommandDataSetType": 1,
-        "AffectedSOPInstanceUID": UIDS.sop_instance,
+        "AffectedSOPInstanceUID": "1.2.826.0.1.1",
     }
     ds = Dataset()
     for keyword, element in (values | elements).items():
         if element is not None:
             setattr(ds, keyword, element)
-    data = encode(ds, True, True)
-    assert data is not None
-    return bytes(data)
+    return bytes(encode(ds, True, True) or b"")
 
 
 def release_request() -> bytes:
     """Encode an A-RELEASE-RQ."""
     return pdu(5, b"\0\0\0\0")
+
+
+def data_set_of(path: Path) -> bytes:
+    """Give the data set of a file as it is encoded, without the file meta information."""
+    _, offset = split_dataset(path)
+    return path.read_bytes()[offset:]

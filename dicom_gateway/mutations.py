@@ -1,30 +1,32 @@
-"""Damage to a compressed frame as disks, networks and attackers do it; the same for the same seed."""
+"""Damage to bytes as disks, networks and attackers do it, for drills and tests; the same for the same seed."""
 
 from collections.abc import Callable
 
 import numpy as np
 
-#: Bytes that mean much to the codecs: zero, one, sign bits, marker prefixes.
+#: Bytes that mean much to codecs and protocols: zero, one, sign bits, marker prefixes.
 _TELLING = bytes((0x00, 0x01, 0x7F, 0x80, 0xFE, 0xFF))
 _HEADER_BYTES = 200
 _MOST_CHANGES = 8
 _MOST_SPAN = 64
-_END = b"\xff\xd9"
+_LEAST_BYTES = 2
+#: Shares of the streams whose end marker is put back, and of the cuts that really cut.
+_ENDS_RIGHT, _CUTS = 0.8, 0.2
 
 _Random = np.random.Generator
 _Mutation = Callable[[bytearray, _Random], None]
 
 
-def mutate(stream: bytes, seed: tuple[int, ...]) -> bytes:
+def mutate(stream: bytes, seed: tuple[int, ...], end: bytes = b"\xff\xd9") -> bytes:
     """Give the stream with one to eight damages; its end marker is often put back, so that decoders see the rest."""
     random = np.random.default_rng(seed)
     damaged = bytearray(stream)
     for _ in range(int(random.integers(1, _MOST_CHANGES + 1))):
         _MUTATIONS[int(random.integers(len(_MUTATIONS)))](damaged, random)
-        if len(damaged) < len(_END):
+        if len(damaged) < _LEAST_BYTES:
             damaged = bytearray(stream)
-    if random.random() < 0.8:
-        damaged[-len(_END) :] = _END
+    if random.random() < _ENDS_RIGHT and end:
+        damaged[-len(end) :] = end
     return bytes(damaged)
 
 
@@ -72,7 +74,7 @@ def _insert_marker(data: bytearray, random: _Random) -> None:
 
 
 def _cut(data: bytearray, random: _Random) -> None:
-    if random.random() < 0.2:
+    if random.random() < _CUTS:
         del data[int(random.integers(1, len(data) + 1)) :]
 
 

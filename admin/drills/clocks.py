@@ -1,0 +1,84 @@
+"""Drill 9: the clock jumps under load; a worker sleeps past its lease, and wakes when another has done its work."""
+
+import contextlib
+import time
+from datetime import timedelta
+
+from admin.drills.drill import Drill, DrillRun
+from admin.drills.load import new_load, send, sleep_at_random
+from admin.drills.rig import Rig, wait_until
+from admin.drills.tally import Tally, count
+from admin.drills.xrays import write_image
+from domain.failpoints import Arming, FailAction, Failpoint
+from worker.queue import ANALYSE_QUEUE, DELIVER_QUEUE
+
+_BUSY_SECONDS = 2.0
+#: A summer time by hand, a wrong time server, a dead battery.
+_LONGEST_JUMP = timedelta(hours=6)
+_JUMPS = 3
+#: Longer than any lease of the rig.
+_PAST_LEASE = timedelta(minutes=2)
+#: Where the sleeper stands: before its result is written, before its report is sent, before that is written down.
+_STANDS = (
+    (Failpoint.ANALYSE_BEFORE_COMMIT, ANALYSE_QUEUE),
+    (Failpoint.DELIVER_AFTER_REPORT_KEPT, DELIVER_QUEUE),
+    (Failpoint.DELIVER_AFTER_SEND, DELIVER_QUEUE),
+)
+
+#: What the log says of a worker whose claim was lost.
+_TOO_LATE = ('"analysis_overtaken"', '"recorded": false', '"delivery_retry"', '"task_failed"')
+
+
+def _jumps(run: DrillRun) -> Tally:
+    with Rig(run.folder) as rig:
+        for number in range(run.rounds):
+            load = new_load(rig, f"jump-{number}")
+            with load:
+                for _ in range(_JUMPS):
+                    sleep_at_random(run.chance, _BUSY_SECONDS)
+                    ahead = run.chance.uniform(-1.0, 1.0) * _LONGEST_JUMP
+                    rig.failpoints.set_clock(ahead)
+                sleep_at_random(run.chance, _BUSY_SECONDS)
+                rig.failpoints.set_clock(timedelta())
+                over_at = time.monotonic()
+            rig.settle(load.study_uids, over_at)
+        return count(rig, run.rounds)
+
+
+def _sleepers(run: DrillRun) -> Tally:
+    with Rig(run.folder) as rig:
+        for number in range(run.rounds):
+            point, queue = _STANDS[number % len(_STANDS)]
+            _sleep_past_lease(rig, f"sleeper-{number}", point, queue)
+        return count(rig, run.rounds)
+
+
+def _sleep_past_lease(rig: Rig, name: str, point: Failpoint, queue: str) -> None:
+    """Have the service's worker sleep over one study, another one do its work, and the sleeper go on after that."""
+    xray = write_image(rig.folder / "to-send", name, 1)
+    uid = xray.study_instance_uid
+    awake = _times_awoken(rig)
+    with contextlib.ExitStack() as asleep:
+        rig.failpoints.arm(point, Arming(FailAction.PAUSE))
+        send(rig, [xray])
+        wait_until(lambda: rig.failpoints.is_waited_at(point), f"a worker at {point}")
+        asleep.enter_context(rig.stopped([f"work-{queue}"]))
+        rig.failpoints.disarm(point)
+        rig.failpoints.set_clock(rig.failpoints.clock_offset() + _PAST_LEASE)
+        with rig.second_worker(queue):
+            wait_until(lambda: rig.is_settled(uid), "the work done by another worker")
+    over_at = time.monotonic()
+    wait_until(lambda: _times_awoken(rig) > awake, "the sleeper awake, and too late")
+    rig.settle([uid], over_at)
+
+
+def _times_awoken(rig: Rig) -> int:
+    """Count how often a worker was told that its claim is gone, or ended for having slept too long."""
+    log = rig.service.log_file.read_text()
+    return sum(map(log.count, _TOO_LATE))
+
+
+DRILLS = (
+    Drill("clock", "the clock jumps forward and back, by hours, under load", 30, 2, _jumps),
+    Drill("sleeper", "a worker stopped past its lease, that wakes when another has done its work", 24, 3, _sleepers),
+)

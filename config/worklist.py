@@ -21,6 +21,7 @@ class WorklistSettings(Section):
     host: Host
     port: Annotated[int, Field(ge=0, le=65535)]
     max_wait_minutes: Annotated[int, Field(ge=0, le=7 * _MINUTES_OF_A_DAY)]
+    claim_minutes: Annotated[int, Field(ge=0, le=7 * _MINUTES_OF_A_DAY)]
     rows_a_page: Annotated[int, Field(gt=0, le=500)]
     idle_minutes: Minutes
     session_minutes: Minutes

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Form, HTTPException, Path, Request
 from fastapi.responses import RedirectResponse, Response
 
 from config.worklist import WorklistSettings
-from db import events, feedback, instances, reading, reports, results, worklist
+from db import feedback, instances, reading, reports, results, worklist
 from db.events import EventKind
 from db.session import Engine
 from db.tables import Report, Result
@@ -18,7 +18,9 @@ from domain.clock import utc_now
 from domain.errors import InstanceInvalid
 from domain.reading import Outcome, Verdict
 from worklist.access import WhoAsks
+from worklist.desk import Desk
 from worklist.pages import render
+from worklist.story import story_of
 
 router = APIRouter(prefix="/study/{token}")
 _SEE_OTHER, _NOT_FOUND, _CONFLICT = 303, 404, 409
@@ -48,6 +50,7 @@ def study_page(request: Request, visitor: WhoAsks, token: Token) -> Response:
 def _page(request: Request, visitor: WhoAsks, row: Row, problem: str = "", status: int = 200) -> Response:
     engine: Engine = request.app.state.engine
     settings: WorklistSettings = request.app.state.settings
+    desk: Desk = request.app.state.desk
     max_wait = timedelta(minutes=settings.max_wait_minutes)
     history = results.of_study(engine, row.study.id)
     return render(
@@ -60,7 +63,7 @@ def _page(request: Request, visitor: WhoAsks, row: Row, problem: str = "", statu
         history=list(reversed(history)),
         opinions=feedback.of_study(engine, row.study.id),
         reports=_reports(engine, row.result),
-        timeline=events.of_study(engine, row.study.id),
+        story=story_of(engine, row.study, desk.settings, utc_now()),
         viewer=request.app.state.viewer_link(row),
         following=worklist.neighbour(engine, row, max_wait),
         findings=FINDINGS,

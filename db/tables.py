@@ -131,7 +131,7 @@ class Association(Base):
     seen_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
 
-    __table_args__ = (Index(None, "current_study_id", "closed_at"),)
+    __table_args__ = (Index(None, "current_study_id", "closed_at"), Index(None, "opened_at"))
 
 
 class Instance(Base):

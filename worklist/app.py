@@ -18,7 +18,7 @@ from config.worklist import WorklistSettings
 from db.session import Engine
 from dicom_gateway.instance_store import InstanceStore
 from domain.errors import Transient
-from worklist import images, list_page, sign_in, study_page, words
+from worklist import images, list_page, quality_page, service_page, sign_in, study_page, words
 from worklist.access import Forged, NotSignedIn
 from worklist.catalogue import Catalogue
 from worklist.changes import Changes
@@ -44,7 +44,7 @@ def make_app(engine: Engine, store: InstanceStore, settings: WorklistSettings, d
     state.sign_in_limit = SignInLimit(settings.sign_in_attempts)
     state.templates = make_environment()
     state.viewer_link = partial(words.viewer_link, settings.viewer_url)
-    for part in (sign_in, list_page, study_page, images):
+    for part in (sign_in, list_page, study_page, images, quality_page, service_page):
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=STATIC))
     for kind, answer in _ANSWERS.items():

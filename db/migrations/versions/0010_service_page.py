@@ -1,4 +1,4 @@
-"""Signs of life of the service's processes, and results by time."""
+"""Signs of life of the service's processes; results and associations by time."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -21,8 +21,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_process")),
     )
     op.create_index(op.f("ix_result_created_at"), "result", ["created_at"], unique=False)
+    op.create_index(op.f("ix_association_opened_at"), "association", ["opened_at"], unique=False)
 
 
 def downgrade() -> None:
+    op.drop_index(op.f("ix_association_opened_at"), table_name="association")
     op.drop_index(op.f("ix_result_created_at"), table_name="result")
     op.drop_table("process")

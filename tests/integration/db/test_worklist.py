@@ -11,9 +11,10 @@ from sqlalchemy import Engine, event, insert
 
 from db import accounts, events, feedback, reading, results, schema, studies, workitems, worklist, worklist_entries
 from db.session import make_engine, transaction
-from db.tables import Study
+from db.tables import Result, Study
 from db.worklist import Column, Filters
 from db.worklist_tables import Account, WorklistEntry
+from domain.finding import Assessment
 from domain.priority import QueuePriority, ReadingPriority, reading_position
 from domain.reading import Outcome, ReadingState, Role, Verdict
 from domain.study import StudyStatus
@@ -142,10 +143,14 @@ def fill(engine: Engine, number: int) -> None:
         study = {"revision": 1, "status": StudyStatus.REPORTED, "attempts": 1, "queue_priority": QueuePriority.LIVE}
         times = {"first_received_at": NOW, "last_received_at": NOW}
         session.execute(insert(Study), [{"id": n, "study_instance_uid": f"1.2.{n}", **study, **times} for n in ids])
+        result = {"revision": 1, "model_version": "m1", "assessment": Assessment.NOT_DETECTED, "created_at": NOW}
+        lists = {"considered": [], "notes": [], "reading_priority": ReadingPriority.ROUTINE, "is_shadow": False}
+        session.execute(insert(Result), [{"id": n, "study_id": n, **result, **lists} for n in ids])
         entry = {"reader": "", "state_changed_at": NOW, "reading_priority": ReadingPriority.ROUTINE, "rank": 2}
         rows = [
             {
                 "study_id": n,
+                "result_id": n,
                 "token": f"{n:032x}",
                 "reading_state": ReadingState.READ if n % 10 == 0 else ReadingState.WAITING,
                 "waiting_since_ms": n * 1000,

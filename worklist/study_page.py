@@ -10,7 +10,7 @@ from config.worklist import WorklistSettings
 from db import feedback, instances, reading, reports, results, worklist
 from db.events import EventKind
 from db.session import Engine
-from db.tables import Report, Result
+from db.tables import Report
 from db.worklist import Row
 from dicom_gateway.capture import SECONDARY_CAPTURE
 from dicom_gateway.report_rendering import content_lines
@@ -62,7 +62,7 @@ def _page(request: Request, visitor: WhoAsks, row: Row, problem: str = "", statu
         images=instances.newest_of_study(engine, row.study.id),
         history=list(reversed(history)),
         opinions=feedback.of_study(engine, row.study.id),
-        reports=_reports(engine, row.result),
+        reports=reports.of_study(engine, row.study.id, SECONDARY_CAPTURE),
         story=story_of(engine, row.study, desk.settings, utc_now()),
         viewer=request.app.state.viewer_link(row),
         following=worklist.neighbour(engine, row, max_wait),
@@ -72,11 +72,6 @@ def _page(request: Request, visitor: WhoAsks, row: Row, problem: str = "", statu
         max_wait=max_wait,
         problem=problem,
     )
-
-
-def _reports(engine: Engine, result: Result | None) -> list[Report]:
-    kept = reports.reports_of(engine, result.id) if result is not None else []
-    return [report for report in kept if report.sop_class_uid != SECONDARY_CAPTURE]
 
 
 @router.get("/report/{report_id}")
@@ -103,10 +98,9 @@ def report_file(request: Request, visitor: WhoAsks, token: Token, report_id: int
 
 def _report(request: Request, token: str, report_id: int) -> tuple[Row, Report]:
     row = row_of(request, token)
-    for result in results.of_study(request.app.state.engine, row.study.id):
-        for report in _reports(request.app.state.engine, result):
-            if report.id == report_id:
-                return row, report
+    for report, _ in reports.of_study(request.app.state.engine, row.study.id, SECONDARY_CAPTURE):
+        if report.id == report_id:
+            return row, report
     raise HTTPException(_NOT_FOUND, "There is no such report.")
 
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from config.settings import Settings
+from config.settings import READING_WORKLIST, Settings
 from db import deliveries, delivery_choice, failures, processes, service_overview
 from db.delivery_choice import DeliveryChoice
 from db.session import Engine
@@ -37,13 +37,14 @@ def service_page(request: Request, visitor: AdminAsks, done: Annotated[Done, Que
     """Show what `status`, `failed list`, `deliveries list` and the last drills say."""
     engine: Engine = request.app.state.engine
     desk: Desk = request.app.state.desk
-    failed = failures.listed(engine)
+    failed, status = failures.listed(engine), desk.status()
     return render(
         request,
         "service.html",
         visitor,
         done=done,
-        now_is=desk.status(),
+        now_is=status,
+        where={**status["destinations"], READING_WORKLIST: "offered here, by UPS"},
         processes=processes.listed(engine),
         associations=service_overview.associations(engine, _ASSOCIATIONS),
         backlogs=service_overview.backlogs(engine, _names(desk.settings)),

@@ -12,6 +12,7 @@ from admin.options import ConfigOption, DataDirOption
 from admin.service_commands import stop_on_signal
 from admin.turnaround_command import simulate
 from config.load import load_settings
+from worker.signs_of_life import give_signs_of_life
 
 app = typer.Typer(help="Offer the reading worklist as a web page.", invoke_without_command=True)
 app.command("audit")(audit)
@@ -36,6 +37,7 @@ def worklist(
 def serve_page(config: Path | None, data_dir: Path | None, port: int | None) -> None:
     """Serve until SIGTERM or SIGINT."""
     # Here, not above: the other commands do without the web libraries.
+    from admin.page_desk import desk_of  # noqa: PLC0415
     from worklist.serving import run_worklist  # noqa: PLC0415
 
     overrides = {
@@ -47,4 +49,5 @@ def serve_page(config: Path | None, data_dir: Path | None, port: int | None) -> 
     configure_logging(settings.service, "worklist")
     make_data_folder(settings)
     with stop_on_signal() as stop:
-        run_worklist(settings, stop)
+        give_signs_of_life(settings, "worklist", stop)
+        run_worklist(settings, desk_of(settings), stop)

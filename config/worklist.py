@@ -21,7 +21,10 @@ class WorklistSettings(Section):
     host: Host
     port: Annotated[int, Field(ge=0, le=65535)]
     max_wait_minutes: Annotated[int, Field(ge=0, le=7 * _MINUTES_OF_A_DAY)]
+    claim_minutes: Annotated[int, Field(ge=0, le=7 * _MINUTES_OF_A_DAY)]
     rows_a_page: Annotated[int, Field(gt=0, le=500)]
+    psi_alarm: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    expected_pneumonia_share: Annotated[float, Field(ge=0, le=1)]
     idle_minutes: Minutes
     session_minutes: Minutes
     sign_in_attempts: Annotated[int, Field(gt=0, le=1000)]

@@ -42,6 +42,8 @@ class EventKind(StrEnum):
     STUDY_TAKEN = "study_taken"
     STUDY_GIVEN_BACK = "study_given_back"
     STUDY_READ = "study_read"
+    CLAIM_EXPIRED = "claim_expired"
+    LIST_VIEWED = "list_viewed"
     STUDY_VIEWED = "study_viewed"
     REPORT_DOWNLOADED = "report_downloaded"
     FEEDBACK_GIVEN = "feedback_given"

@@ -3,16 +3,16 @@
 A claim by another system (UPS, `db.workitems`) and one on the page exclude each other: each moves both rows.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import Engine, select, update
+from sqlalchemy import ColumnElement, Engine, select, update
 from sqlalchemy.orm import Session
 
 from db import events
 from db.events import EventKind
-from db.session import transaction
+from db.session import reading, transaction
 from db.tables import Workitem
 from db.worklist_entries import new_transaction_uid
 from db.worklist_tables import Account, WorklistEntry
@@ -55,6 +55,43 @@ def finish(engine: Engine, study_id: int, account: Account, now: datetime) -> Ou
 def give_back(engine: Engine, study_id: int, account: Account, now: datetime) -> Outcome:
     """Move READING or READ back to WAITING; an admin also what somebody else holds."""
     return _move(engine, study_id, account, now, _GIVE_BACK)
+
+
+def expire(engine: Engine, longest: timedelta, now: datetime) -> int:
+    """Open again what a reader of the page has held for `longest` and not finished; gives how many studies.
+
+    A claim of another system is not ours to take: PS3.4 CC.2.1 leaves that to who holds its Transaction UID.
+    """
+    return sum(_expire(engine, study_id, longest, now) for study_id in _overdue(engine, longest, now))
+
+
+def _overdue(engine: Engine, longest: timedelta, now: datetime) -> Sequence[int]:
+    with reading(engine) as session:
+        return session.scalars(select(WorklistEntry.study_id).where(*_held_since(now - longest))).all()
+
+
+def _held_since(moment: datetime) -> tuple[ColumnElement[bool], ...]:
+    return (
+        WorklistEntry.reading_state == ReadingState.READING,
+        WorklistEntry.reader_id.is_not(None),
+        WorklistEntry.state_changed_at <= moment,
+    )
+
+
+def _expire(engine: Engine, study_id: int, longest: timedelta, now: datetime) -> bool:
+    with transaction(engine) as session:
+        workitem = _workitem(session, study_id)
+        overdue = (WorklistEntry.study_id == study_id, *_held_since(now - longest))
+        entry = session.scalars(select(WorklistEntry).where(*overdue).with_for_update()).one_or_none()
+        if entry is None:  # finished or given back since
+            return False
+        holder = entry.reader
+        entry.reading_state, entry.state_changed_at = ReadingState.WAITING, now
+        entry.reader_id, entry.reader = None, ""
+        _follow(workitem, WorkitemState.SCHEDULED, now)
+        detail = {"held_by": holder, "after_minutes": longest // timedelta(minutes=1), "result_id": entry.result_id}
+        events.record(session, now, EventKind.CLAIM_EXPIRED, study_id, **detail)
+    return True
 
 
 def _move(engine: Engine, study_id: int, account: Account, now: datetime, move: _Move) -> Outcome:

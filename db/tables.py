@@ -131,7 +131,7 @@ class Association(Base):
     seen_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
 
-    __table_args__ = (Index(None, "current_study_id", "closed_at"),)
+    __table_args__ = (Index(None, "current_study_id", "closed_at"), Index(None, "opened_at"))
 
 
 class Instance(Base):
@@ -193,7 +193,7 @@ class Result(Base):
     #: The newest earlier result of the study.
     supersedes_id: Mapped[int | None] = mapped_column(ForeignKey("result.id"))
 
-    __table_args__ = (UniqueConstraint("study_id", "revision", "model_version"),)
+    __table_args__ = (UniqueConstraint("study_id", "revision", "model_version"), Index(None, "created_at"))
 
 
 class HeatMap(Base):
@@ -291,6 +291,21 @@ class Workitem(Base):
     changed_at: Mapped[datetime]
 
     __table_args__ = (Index(None, "state", "waiting_since"),)
+
+
+class Process(Base):
+    """One process of the service, on whatever host: its last sign of life."""
+
+    __tablename__ = "process"
+
+    #: Random, for one run of the process.
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    #: listen, sweep, work-analyse, work-deliver, work-all or worklist.
+    name: Mapped[str] = mapped_column(String(32))
+    host: Mapped[str] = mapped_column(String(255))
+    pid: Mapped[int]
+    started_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
 
 
 class ModelRole(Base):

@@ -23,14 +23,21 @@ AUDITED = (
     EventKind.STUDY_TAKEN,
     EventKind.STUDY_GIVEN_BACK,
     EventKind.STUDY_READ,
+    EventKind.CLAIM_EXPIRED,
+    EventKind.LIST_VIEWED,
     EventKind.STUDY_VIEWED,
     EventKind.REPORT_DOWNLOADED,
     EventKind.FEEDBACK_GIVEN,
+    EventKind.REPROCESS_REQUESTED,
+    EventKind.DELIVERY_RESEND,
     EventKind.SIGNED_IN,
     EventKind.SIGNED_OUT,
     EventKind.SIGN_IN_REFUSED,
     EventKind.ACCOUNT_CHANGED,
 )
+
+#: What changes no line of the list.
+_LOOKS = (EventKind.LIST_VIEWED, EventKind.STUDY_VIEWED, EventKind.REPORT_DOWNLOADED)
 
 
 class Column(StrEnum):
@@ -100,14 +107,17 @@ def neighbour(engine: Engine, row: Row, max_wait: timedelta) -> str | None:
     """Give the token of the study that is to be read next: the first in reading order that nobody has taken."""
     waiting = and_(WorklistEntry.reading_state == ReadingState.WAITING, WorklistEntry.study_id != row.study.id)
     order = _order(Column.READING_ORDER, max_wait, descending=False)
+    # As in `page`: sorted by what an index covers, and then one row is looked up.
+    following = select(WorklistEntry.study_id).where(waiting).order_by(*order).limit(1).scalar_subquery()
     with reading(engine) as session:
-        return session.scalar(select(WorklistEntry.token).where(waiting).order_by(*order).limit(1))
+        return session.scalar(select(WorklistEntry.token).where(WorklistEntry.study_id == following))
 
 
 def newest_event(engine: Engine) -> int:
-    """Give the number of the newest event: when it has grown, something has changed."""
+    """Give the number of the newest event that is no mere look: when it has grown, something has changed."""
+    newest = select(Event.id).where(Event.kind.not_in([kind.value for kind in _LOOKS])).order_by(Event.id.desc())
     with reading(engine) as session:
-        return session.scalar(select(func.max(Event.id))) or 0
+        return session.scalar(newest.limit(1)) or 0
 
 
 def counts(engine: Engine) -> dict[ReadingState, int]:
@@ -122,6 +132,12 @@ def view(engine: Engine, study_id: int, kind: EventKind, by: str, now: datetime,
     """Note that somebody looked at a study."""
     with transaction(engine) as session:
         events.record(session, now, kind, study_id, by=by, **detail)
+
+
+def view_list(engine: Engine, study_ids: Sequence[int], by: str, now: datetime, **detail: object) -> None:
+    """Note which studies somebody was shown on the list."""
+    with transaction(engine) as session:
+        events.record(session, now, EventKind.LIST_VIEWED, None, by=by, studies=list(study_ids), **detail)
 
 
 def audit(engine: Engine, since: datetime | None) -> Sequence[tuple[Event, str | None]]:

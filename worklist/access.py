@@ -6,7 +6,7 @@ from secrets import compare_digest
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from fastapi import Depends, Request
+from fastapi import Depends, HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 
@@ -17,9 +17,11 @@ from db.session import Engine
 from db.worklist_tables import Account
 from domain.clock import utc_now
 from domain.errors import Rejected
+from domain.reading import Role
 
 #: Header and field that carry the form token of the session.
 FORM_TOKEN_HEADER, FORM_TOKEN_FIELD = "X-Form-Token", "form_token"
+_FORBIDDEN = 403
 _SAME_ORIGIN = {"same-origin", "none"}
 
 
@@ -106,3 +108,13 @@ async def _require_form_token(request: Request, expected: str) -> None:
 
 
 WhoAsks = Annotated[Visitor, Depends(signed_in)]
+
+
+async def admin(visitor: WhoAsks) -> Visitor:
+    """Give who asks, if it is an admin; 403 otherwise."""
+    if visitor.account.role is not Role.ADMIN:
+        raise HTTPException(_FORBIDDEN, "This is for admins.")
+    return visitor
+
+
+AdminAsks = Annotated[Visitor, Depends(admin)]

@@ -18,11 +18,14 @@ from config.worklist import WorklistSettings
 from db.session import Engine
 from dicom_gateway.instance_store import InstanceStore
 from domain.errors import Transient
-from worklist import images, list_page, sign_in, study_page, words
+from worklist import images, list_page, quality_page, service_page, sign_in, study_page, words
 from worklist.access import Forged, NotSignedIn
 from worklist.catalogue import Catalogue
 from worklist.changes import Changes
+from worklist.claims import Claims
+from worklist.desk import Desk
 from worklist.headers import SafeHeaders
+from worklist.list_views import ListViews
 from worklist.pages import STATIC, make_environment, render
 from worklist.rate_limit import SignInLimit
 from worklist.rendering import Renderer
@@ -31,16 +34,17 @@ _log = structlog.get_logger()
 _SEE_OTHER, _UNAUTHORIZED, _FORBIDDEN, _UNPROCESSABLE, _UNAVAILABLE = 303, 401, 403, 422, 503
 
 
-def make_app(engine: Engine, store: InstanceStore, settings: WorklistSettings) -> FastAPI:
+def make_app(engine: Engine, store: InstanceStore, settings: WorklistSettings, desk: Desk) -> FastAPI:
     """Give the application."""
     app = FastAPI(title="cxr-triage worklist", lifespan=_running, docs_url=None, redoc_url=None, openapi_url=None)
     state = app.state
-    state.engine, state.store, state.settings = engine, store, settings
+    state.engine, state.store, state.settings, state.desk = engine, store, settings, desk
     state.renderer, state.changes = Renderer(), Changes(engine)
+    state.list_views = ListViews(engine)
     state.sign_in_limit = SignInLimit(settings.sign_in_attempts)
     state.templates = make_environment()
     state.viewer_link = partial(words.viewer_link, settings.viewer_url)
-    for part in (sign_in, list_page, study_page, images):
+    for part in (sign_in, list_page, study_page, images, quality_page, service_page):
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=STATIC))
     for kind, answer in _ANSWERS.items():
@@ -51,10 +55,11 @@ def make_app(engine: Engine, store: InstanceStore, settings: WorklistSettings) -
 
 @asynccontextmanager
 async def _running(app: FastAPI) -> AsyncIterator[None]:
-    """Read headers and look for changes while the application runs."""
+    """Read headers, end old claims and look for changes while the application runs."""
     stop = threading.Event()
-    catalogue = threading.Thread(target=Catalogue(app.state.engine, app.state.store).run, args=(stop,), daemon=True)
-    catalogue.start()
+    engine, settings = app.state.engine, app.state.settings
+    for run in (Catalogue(engine, app.state.store).run, Claims(engine, settings.claim_minutes).run):
+        threading.Thread(target=run, args=(stop,), daemon=True).start()
     changes = asyncio.create_task(app.state.changes.run())
     try:
         yield

@@ -16,8 +16,9 @@ from db.worklist import Column, Filters, Page
 from domain.clock import utc_now
 from domain.priority import ReadingPriority
 from domain.reading import ReadingState
-from worklist.access import WhoAsks
+from worklist.access import Visitor, WhoAsks
 from worklist.changes import Changes
+from worklist.list_views import ListViews
 from worklist.pages import render
 
 router = APIRouter()
@@ -78,21 +79,23 @@ State = Annotated[ListQuery, Query()]
 @router.get("/")
 def list_page(request: Request, visitor: WhoAsks, state: State) -> Response:
     """Show the list."""
-    return render(
-        request, "list.html", visitor, counts=worklist.counts(request.app.state.engine), **_shown(request, state)
-    )
+    shown = _shown(request, visitor, state)
+    return render(request, "list.html", visitor, counts=worklist.counts(request.app.state.engine), **shown)
 
 
 @router.get("/rows")
 def rows(request: Request, visitor: WhoAsks, state: State) -> Response:
     """Give the lines alone, for a list that renews itself."""
-    return render(request, "rows.html", visitor, **_shown(request, state))
+    return render(request, "rows.html", visitor, **_shown(request, visitor, state))
 
 
-def _shown(request: Request, state: ListQuery) -> dict[str, Any]:
+def _shown(request: Request, visitor: Visitor, state: ListQuery) -> dict[str, Any]:
     settings: WorklistSettings = request.app.state.settings
     max_wait = timedelta(minutes=settings.max_wait_minutes)
     found = _page(request, state, max_wait)
+    views: ListViews = request.app.state.list_views
+    is_renewal = "live" in request.query_params
+    views.note(visitor, found.rows, is_renewal=is_renewal, page=state.page, searched=bool(state.q))
     pages = max(1, -(-found.total // settings.rows_a_page))
     return {
         "state": state,

@@ -13,13 +13,14 @@ from db.session import make_engine
 from dicom_gateway.instance_store import InstanceStore
 from domain.errors import Transient
 from worklist.app import make_app
+from worklist.desk import Desk
 
 _log = structlog.get_logger()
 #: Seconds that open requests get to end.
 _GRACE_SECONDS = 3
 
 
-def run_worklist(settings: Settings, stop: threading.Event) -> None:
+def run_worklist(settings: Settings, desk: Desk, stop: threading.Event) -> None:
     """Serve the page until `stop` is set; where it listens is written into run/worklist.json.
 
     Raises ConfigurationInvalid when the database is not this version's, Transient when the port is taken.
@@ -27,7 +28,7 @@ def run_worklist(settings: Settings, stop: threading.Event) -> None:
     worklist = settings.worklist
     engine = make_engine(settings.database_url)
     schema.require_newest(engine)
-    app = make_app(engine, InstanceStore(settings.service.data_dir), worklist)
+    app = make_app(engine, InstanceStore(settings.service.data_dir), worklist, desk)
     with _listening(worklist.host, worklist.port) as listening:
         address = _publish(settings, listening)
         config = uvicorn.Config(

@@ -7,10 +7,10 @@ from fastapi import APIRouter, Form, HTTPException, Path, Request
 from fastapi.responses import RedirectResponse, Response
 
 from config.worklist import WorklistSettings
-from db import events, feedback, instances, reading, reports, results, worklist
+from db import feedback, instances, reading, reports, results, worklist
 from db.events import EventKind
 from db.session import Engine
-from db.tables import Report, Result
+from db.tables import Report
 from db.worklist import Row
 from dicom_gateway.capture import SECONDARY_CAPTURE
 from dicom_gateway.report_rendering import content_lines
@@ -18,7 +18,9 @@ from domain.clock import utc_now
 from domain.errors import InstanceInvalid
 from domain.reading import Outcome, Verdict
 from worklist.access import WhoAsks
+from worklist.desk import Desk
 from worklist.pages import render
+from worklist.story import story_of
 
 router = APIRouter(prefix="/study/{token}")
 _SEE_OTHER, _NOT_FOUND, _CONFLICT = 303, 404, 409
@@ -48,6 +50,7 @@ def study_page(request: Request, visitor: WhoAsks, token: Token) -> Response:
 def _page(request: Request, visitor: WhoAsks, row: Row, problem: str = "", status: int = 200) -> Response:
     engine: Engine = request.app.state.engine
     settings: WorklistSettings = request.app.state.settings
+    desk: Desk = request.app.state.desk
     max_wait = timedelta(minutes=settings.max_wait_minutes)
     history = results.of_study(engine, row.study.id)
     return render(
@@ -59,8 +62,8 @@ def _page(request: Request, visitor: WhoAsks, row: Row, problem: str = "", statu
         images=instances.newest_of_study(engine, row.study.id),
         history=list(reversed(history)),
         opinions=feedback.of_study(engine, row.study.id),
-        reports=_reports(engine, row.result),
-        timeline=events.of_study(engine, row.study.id),
+        reports=reports.of_study(engine, row.study.id, SECONDARY_CAPTURE),
+        story=story_of(engine, row.study, desk.settings, utc_now()),
         viewer=request.app.state.viewer_link(row),
         following=worklist.neighbour(engine, row, max_wait),
         findings=FINDINGS,
@@ -69,11 +72,6 @@ def _page(request: Request, visitor: WhoAsks, row: Row, problem: str = "", statu
         max_wait=max_wait,
         problem=problem,
     )
-
-
-def _reports(engine: Engine, result: Result | None) -> list[Report]:
-    kept = reports.reports_of(engine, result.id) if result is not None else []
-    return [report for report in kept if report.sop_class_uid != SECONDARY_CAPTURE]
 
 
 @router.get("/report/{report_id}")
@@ -100,10 +98,9 @@ def report_file(request: Request, visitor: WhoAsks, token: Token, report_id: int
 
 def _report(request: Request, token: str, report_id: int) -> tuple[Row, Report]:
     row = row_of(request, token)
-    for result in results.of_study(request.app.state.engine, row.study.id):
-        for report in _reports(request.app.state.engine, result):
-            if report.id == report_id:
-                return row, report
+    for report, _ in reports.of_study(request.app.state.engine, row.study.id, SECONDARY_CAPTURE):
+        if report.id == report_id:
+            return row, report
     raise HTTPException(_NOT_FOUND, "There is no such report.")
 
 

@@ -118,6 +118,13 @@ def viewer_link(template: str, row: Row) -> str:
     return template.format(**values)
 
 
+def fact(name: str, value: object) -> str:
+    """Write a value of `status`: bytes in gigabytes, moments in this machine's time, nothing as a dash."""
+    if isinstance(value, int) and name.endswith("bytes"):
+        return f"{value / 10**9:.1f} GB"
+    return local(value) if isinstance(value, datetime) else "-" if value is None else str(value)
+
+
 def local(moment: datetime) -> str:
     """Write a moment in this machine's time."""
     return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")

@@ -1,4 +1,5 @@
 import itertools
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,15 +7,17 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Engine, event, text
+from sqlalchemy import Engine, event, insert
 
 from db import accounts, events, feedback, reading, results, schema, studies, workitems, worklist, worklist_entries
-from db.session import make_engine
-from db.session import reading as reading_session
+from db.session import make_engine, transaction
+from db.tables import Result, Study
 from db.worklist import Column, Filters
-from db.worklist_tables import Account
-from domain.priority import ReadingPriority, reading_position
+from db.worklist_tables import Account, WorklistEntry
+from domain.finding import Assessment
+from domain.priority import QueuePriority, ReadingPriority, reading_position
 from domain.reading import Outcome, ReadingState, Role, Verdict
+from domain.study import StudyStatus
 from domain.study_facts import StudyFacts
 from domain.workitem import WorkitemState
 from tests.integration.db.builders import LATER, NOW, claimed, received, suspected
@@ -113,22 +116,102 @@ def test_a_page_costs_two_queries_whatever_is_on_it(engine: Engine) -> None:
         assert len(statements) == 2
 
 
-def test_the_reading_order_is_taken_from_an_index(sqlite_url: str) -> None:
-    """SQLite reads open studies from the index that covers the order, and no row that the page does not show."""
+@contextmanager
+def explained(engine: Engine) -> Iterator[list[str]]:
+    """Note how the database says that it runs every query that is made inside."""
+    given: list[tuple[str, object]] = []
+
+    def note(_c: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
+        if statement.startswith("SELECT"):
+            given.append((statement, parameters))
+
+    plans: list[str] = []
+    event.listen(engine, "before_cursor_execute", note)
+    yield plans
+    event.remove(engine, "before_cursor_execute", note)
+    explain = "EXPLAIN QUERY PLAN" if engine.dialect.name == "sqlite" else "EXPLAIN"
+    with engine.connect() as connection:
+        for statement, parameters in given:
+            rows = connection.exec_driver_sql(f"{explain} {statement}", parameters)  # type: ignore[arg-type]
+            plans.append("\n".join(str(row[-1]) for row in rows))
+
+
+def fill(engine: Engine, number: int) -> None:
+    """Put studies on the list in bulk, nine of ten open, and have the database look at what it holds."""
+    with transaction(engine) as session:
+        ids = range(1, number + 1)
+        study = {"revision": 1, "status": StudyStatus.REPORTED, "attempts": 1, "queue_priority": QueuePriority.LIVE}
+        times = {"first_received_at": NOW, "last_received_at": NOW}
+        session.execute(insert(Study), [{"id": n, "study_instance_uid": f"1.2.{n}", **study, **times} for n in ids])
+        result = {"revision": 1, "model_version": "m1", "assessment": Assessment.NOT_DETECTED, "created_at": NOW}
+        lists = {"considered": [], "notes": [], "reading_priority": ReadingPriority.ROUTINE, "is_shadow": False}
+        session.execute(insert(Result), [{"id": n, "study_id": n, **result, **lists} for n in ids])
+        entry = {"reader": "", "state_changed_at": NOW, "reading_priority": ReadingPriority.ROUTINE, "rank": 2}
+        rows = [
+            {
+                "study_id": n,
+                "result_id": n,
+                "token": f"{n:032x}",
+                "reading_state": ReadingState.READ if n % 10 == 0 else ReadingState.WAITING,
+                "waiting_since_ms": n * 1000,
+                "patient_key": f"name{n:05}",
+                "patient_id": f"P{n}",
+                "accession_number": f"A{n}",
+                **entry,
+            }
+            for n in ids
+        ]
+        session.execute(insert(WorklistEntry), rows)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("ANALYZE")
+
+
+def test_ten_thousand_open_studies_cost_a_page_of_rows_and_no_table_scan(engine: Engine) -> None:
+    """Sorted from the index that covers the order; study and result are looked up by key, for the rows shown alone."""
+    fill(engine, 11_112)
+    with explained(engine) as plans:
+        found = shown(engine, Filters(states=(ReadingState.WAITING, ReadingState.READING)), offset=5000)
+    assert found == [f"1.2.{n}" for n in range(5556, 5650) if n % 10][:50]
+    count, rows = plans
+    if engine.dialect.name == "sqlite":
+        assert "SEARCH worklist_entry USING COVERING INDEX" in count
+        assert "COVERING INDEX ix_worklist_entry_reading_order" in rows
+        for table in ("worklist_entry", "study", "result"):
+            assert f"SEARCH {table} USING" in rows
+            assert not re.search(rf"SCAN {table}\b", rows)
+    else:
+        for table in ("study", "result"):
+            assert f"Seq Scan on {table} " not in rows
+        assert "Index Scan using pk_study on study" in rows
+        assert "Limit" in rows
+
+
+def test_the_next_study_and_the_newest_change_are_found_by_an_index(sqlite_url: str) -> None:
+    """What a key leads to, and what every open page asks for each second, read no table from end to end."""
     made = make_engine(sqlite_url)
     schema.upgrade(made)
-    with counted(made) as statements:
-        shown(made, Filters(states=(ReadingState.WAITING, ReadingState.READING)))
-    with reading_session(made) as session:
-        ordered = statements[-1].replace("?", "1")
-        plan = " ".join(row[3] for row in session.execute(text(f"EXPLAIN QUERY PLAN {ordered}")))
-    assert "COVERING INDEX ix_worklist_entry_reading_order" in plan
+    fill(made, 2000)
+    row = rows_of(made)[0]
+    with explained(made) as plans:
+        assert worklist.neighbour(made, row, MAX_WAIT) is not None
+        assert worklist.by_token(made, f"{7:032x}") is not None
+        assert worklist.newest_event(made) == 0
+    following, by_token, newest = plans
+    assert "COVERING INDEX ix_worklist_entry_reading_order" in following
+    assert not re.search(r"SCAN worklist_entry\b", following)
+    assert "SCAN" not in by_token
+    assert "TEMP B-TREE" not in newest
     made.dispose()
+
+
+def rows_of(engine: Engine) -> tuple[worklist.Row, ...]:
+    """The lines of the first page."""
+    return worklist.page(engine, Filters(), Column.READING_ORDER, MAX_WAIT, descending=False, offset=0, limit=50).rows
 
 
 def entry_of(engine: Engine) -> worklist.Row:
     """The only line."""
-    (row,) = worklist.page(engine, Filters(), Column.READING_ORDER, MAX_WAIT, descending=False, offset=0, limit=2).rows
+    (row,) = rows_of(engine)
     return row
 
 
@@ -158,6 +241,38 @@ def test_one_reader_at_a_time(engine: Engine, reader: Account) -> None:
     assert (entry_of(engine).entry.reading_state, entry_of(engine).entry.reader) == (ReadingState.READ, "reader")
     kinds = [(event.kind, event.detail.get("by")) for event in events.of_study(engine, 1)]
     assert kinds[-2:] == [("study_taken", "reader"), ("study_read", "reader")]
+
+
+def test_a_claim_that_nobody_finishes_ends_and_says_whose_it_was(engine: Engine, reader: Account) -> None:
+    """Not before its time, and once; for other systems too, and what was read stays read."""
+    received(engine)
+    results.commit_result(engine, claimed(engine), suspected(), [], LATER)
+    workitems.add(engine, new(1), NOW)
+    received(engine, study="9.1", association_id="a9")
+    reading.take(engine, 1, reader, NOW)
+    reading.finish(engine, 2, reader, NOW)
+    longest = timedelta(hours=2)
+    assert reading.expire(engine, longest, NOW + timedelta(minutes=119)) == 0
+    assert reading.expire(engine, longest, NOW + longest) == 1
+    assert reading.expire(engine, longest, NOW + longest) == 0
+    states = {row.study.id: row.entry.reading_state for row in rows_of(engine)}
+    assert states == {1: ReadingState.WAITING, 2: ReadingState.READ}
+    found = workitems.by_uid(engine, "1.2")
+    assert found is not None
+    assert (found.lock.state, found.lock.transaction_uid) == (WorkitemState.SCHEDULED, "")
+    last = events.of_study(engine, 1)[-1]
+    assert (last.kind, last.detail["held_by"], last.detail["after_minutes"]) == ("claim_expired", "reader", 120)
+    assert "claim_expired" in [event.kind for event, _ in worklist.audit(engine, None)]
+
+
+def test_a_claim_of_another_system_does_not_end_by_our_clock(engine: Engine) -> None:
+    """It holds the Transaction UID: the claim is its own."""
+    received(engine)
+    results.commit_result(engine, claimed(engine), suspected(), [], LATER)
+    workitems.add(engine, new(1), NOW)
+    workitems.update(engine, "1.2", claim_as("9.1"), NOW)
+    assert reading.expire(engine, timedelta(0), NOW + timedelta(days=9)) == 0
+    assert entry_of(engine).entry.reading_state is ReadingState.READING
 
 
 def test_a_late_image_opens_a_study_that_was_read(engine: Engine, reader: Account) -> None:

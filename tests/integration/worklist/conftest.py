@@ -9,7 +9,9 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 
+from admin.page_desk import desk_of
 from config.load import load_settings
+from config.settings import Settings
 from config.worklist import WorklistSettings
 from db import accounts, schema
 from db.session import make_engine
@@ -22,10 +24,17 @@ from worklist.passwords import hash_password
 PASSWORD = "correct horse battery"  # noqa: S105 - of a test's account
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A new, empty database, once SQLite and once PostgreSQL."""
+    url: str = request.getfixturevalue({"sqlite": "sqlite_url", "postgresql": "postgres_url"}[request.param])
+    return url
+
+
 @pytest.fixture
-def engine(sqlite_url: str) -> Iterator[Engine]:
-    """An empty database with two readers and an admin."""
-    made = make_engine(sqlite_url)
+def engine(database_url: str) -> Iterator[Engine]:
+    """The database, migrated, with two readers and an admin."""
+    made = make_engine(database_url)
     schema.upgrade(made)
     kept = hash_password(PASSWORD)
     for name, role in (("anna", Role.READER), ("ben", Role.READER), ("chief", Role.ADMIN)):
@@ -35,9 +44,15 @@ def engine(sqlite_url: str) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def settings() -> WorklistSettings:
-    """The defaults."""
-    return load_settings().worklist
+def service(database_url: str, tmp_path: Path) -> Settings:
+    """The defaults, of a service on this database and a folder of its own."""
+    return load_settings(None, {"service": {"data_dir": tmp_path}, "database": {"url": database_url}})
+
+
+@pytest.fixture
+def settings(service: Settings) -> WorklistSettings:
+    """The pages' own."""
+    return service.worklist
 
 
 @pytest.fixture
@@ -47,9 +62,9 @@ def store(tmp_path: Path) -> InstanceStore:
 
 
 @pytest.fixture
-def app(engine: Engine, store: InstanceStore, settings: WorklistSettings) -> Iterator[FastAPI]:
+def app(engine: Engine, store: InstanceStore, settings: WorklistSettings, service: Settings) -> Iterator[FastAPI]:
     """The application; its threads do not run, so that tests do what they would."""
-    made = make_app(engine, store, settings)
+    made = make_app(engine, store, settings, desk_of(service))
     yield made
     made.state.renderer.stop()
 

@@ -1,4 +1,5 @@
 import hashlib
+import html
 import io
 import re
 from datetime import timedelta
@@ -12,6 +13,7 @@ from pydicom import dcmread
 from pydicom.filereader import read_file_meta_info
 from sqlalchemy import Engine
 
+from config.settings import Settings
 from db import events, feedback, instances, results, studies, worklist
 from db.heat_maps import NewHeatMap
 from db.worklist import Column, Filters, Row
@@ -25,6 +27,7 @@ from tests.integration.db.builders import LEASE, new_instance, received, suspect
 from tests.integration.db.test_worklist import counted
 from tests.integration.worklist.conftest import SignIn
 from worklist.catalogue import Catalogue
+from worklist.story import story_of
 
 HOSTILE = '<script>alert(1)</script>^"><img src=x onerror=alert(2)>'
 
@@ -128,7 +131,7 @@ def test_a_name_with_markup_is_text(
 
 
 def test_a_page_costs_as_many_queries_with_fifty_lines_as_with_one(sign_in: SignIn, engine: Engine, uid: str) -> None:
-    """Session, counts, total and lines; the lines alone cost less."""
+    """Session, counts, total, lines, and the note of who was shown them; the lines alone cost less."""
     browser = sign_in("anna")
     numbers = []
     for _ in range(2):
@@ -138,7 +141,7 @@ def test_a_page_costs_as_many_queries_with_fifty_lines_as_with_one(sign_in: Sign
             numbers.append(len(statements))
         for n in range(49):
             received(engine, study=f"9.{n}", received_at=utc_now())
-    assert numbers == [4, 3, 4, 3]
+    assert numbers == [5, 3, 5, 3]
     assert len(re.findall("<tr data-study", browser.get("/").text)) == 50
     del uid
 
@@ -208,6 +211,39 @@ def test_looking_at_a_study_is_on_record_once(sign_in: SignIn, engine: Engine, u
     browser.get(url, headers={"HX-Request": "true"})
     views = [event.detail for event, about in worklist.audit(engine, None) if event.kind == "study_viewed" and about]
     assert views == [{"by": "anna"}]
+
+
+def test_who_was_shown_whom_on_the_list_is_on_record(sign_in: SignIn, engine: Engine, uid: str) -> None:
+    """A list that renews itself notes what is new on it, nothing else; what was searched for is not written down."""
+    browser = sign_in("anna")
+    browser.get("/?q=doe")
+    for path in ("/rows?live=1", "/rows?live=1"):
+        browser.get(path)
+    received(engine, study="9.1", association_id="a9", received_at=utc_now())
+    browser.get("/rows?live=1")
+    noted = [event.detail for event, _ in worklist.audit(engine, None) if event.kind == "list_viewed"]
+    known = row(engine, uid).study.id
+    new = row(engine, "9.1").study.id
+    # The first is of signing in, which leads to the list.
+    assert [(one["by"], one["studies"], one["searched"]) for one in noted] == [
+        ("anna", [known], False),
+        ("anna", [known], True),
+        ("anna", [new], False),
+    ]
+    assert "doe" not in str(noted).lower()
+
+
+def test_the_timeline_is_what_why_tells(sign_in: SignIn, engine: Engine, uid: str, service: Settings) -> None:
+    """Every event in the same words, with its rule, and what the study waits for."""
+    browser = sign_in("anna")
+    found = row(engine, uid)
+    page = html.unescape(browser.get(f"/study/{found.entry.token}").text)
+    story = story_of(engine, found.study, service, utc_now())
+    for event in story["events"]:
+        assert event["what"] in page
+        assert event["rule"] in page
+    assert "without a new image" in page or "the next sweep" in page
+    assert "from MODALITY (127.0.0.1)" in page
 
 
 def test_the_image_comes_with_sixteen_bits_and_the_heat_where_it_was(

@@ -8,13 +8,17 @@ from sqlalchemy import Engine
 from db import accounts, worklist
 from domain.clock import utc_now
 from tests.integration.worklist.conftest import PASSWORD, SignIn, try_to_sign_in
-from worklist import images, list_page, study_page
+from worklist import images, list_page, quality_page, service_page, study_page
 from worklist import sign_in as sign_in_routes
 
 
 def test_nobody_sees_or_changes_anything_before_signing_in(stranger: TestClient) -> None:
     """Every route but the form and the link leads to the form, or refuses."""
-    routes = [route for part in (images, list_page, sign_in_routes, study_page) for route in part.router.routes]
+    routes = [
+        route
+        for part in (images, list_page, quality_page, service_page, sign_in_routes, study_page)
+        for route in part.router.routes
+    ]
     closed = [
         route for route in routes if isinstance(route, APIRoute) and route.path not in {"/sign-in", "/link/{token}"}
     ]

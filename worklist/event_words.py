@@ -1,4 +1,4 @@
-"""What each kind of event means, and by which rule it came to that; for `why`."""
+"""What each kind of event means, and by which rule it came to that; for `cxr-triage why` and the API."""
 
 from collections import defaultdict
 from collections.abc import Mapping

@@ -27,9 +27,13 @@ def status(config: ConfigOption = None, data_dir: DataDirOption = None, json_out
 
 
 def collect(settings: Settings) -> dict[str, Any]:
-    """Gather what `status` shows; a part that cannot be asked says so instead of stopping the rest."""
-    collaborators = Collaborators(settings)
-    engine = collaborators.engine
+    """Gather what `status` shows: see `collected`."""
+    return collected(Collaborators(settings))
+
+
+def collected(collaborators: Collaborators) -> dict[str, Any]:
+    """Gather it by collaborators that are there; a part that cannot be asked says so instead of stopping the rest."""
+    settings, engine = collaborators.settings, collaborators.engine
     schema.require_newest(engine)
     instances, stored_bytes = overview.instances_kept(engine)
     return {

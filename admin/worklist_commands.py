@@ -1,5 +1,6 @@
 """`cxr-triage worklist`: offer the reading worklist as a web page, and what belongs to it."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -10,8 +11,10 @@ from admin.data_folder import make_data_folder
 from admin.logs import configure_logging
 from admin.options import ConfigOption, DataDirOption
 from admin.service_commands import stop_on_signal
+from admin.status_command import collected
 from admin.turnaround_command import simulate
 from config.load import load_settings
+from worker.bootstrap import Collaborators
 
 app = typer.Typer(help="Offer the reading worklist as a web page.", invoke_without_command=True)
 app.command("audit")(audit)
@@ -36,6 +39,7 @@ def worklist(
 def serve_page(config: Path | None, data_dir: Path | None, port: int | None) -> None:
     """Serve until SIGTERM or SIGINT."""
     # Here, not above: the other commands do without the web libraries.
+    from worklist.api_context import ServiceBehind  # noqa: PLC0415
     from worklist.serving import run_worklist  # noqa: PLC0415
 
     overrides = {
@@ -47,4 +51,4 @@ def serve_page(config: Path | None, data_dir: Path | None, port: int | None) -> 
     configure_logging(settings.service, "worklist")
     make_data_folder(settings)
     with stop_on_signal() as stop:
-        run_worklist(settings, stop)
+        run_worklist(ServiceBehind(settings, partial(collected, Collaborators(settings))), stop)

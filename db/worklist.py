@@ -145,6 +145,13 @@ def by_token(engine: Engine, token: str) -> Row | None:
     return _row(found) if found is not None else None
 
 
+def by_study_uid(engine: Engine, study_instance_uid: str) -> Row | None:
+    """Give the line of a study."""
+    with reading(engine) as session:
+        found = session.execute(_rows().where(Study.study_instance_uid == study_instance_uid)).one_or_none()
+    return _row(found) if found is not None else None
+
+
 def neighbour(engine: Engine, row: Row, max_wait: timedelta) -> str | None:
     """Give the token of the study that is to be read next: the first in reading order that nobody has taken."""
     waiting = and_(WorklistEntry.reading_state == ReadingState.WAITING, WorklistEntry.study_id != row.study.id)

@@ -12,6 +12,7 @@ from db import schema
 from db.session import make_engine
 from dicom_gateway.instance_store import InstanceStore
 from domain.errors import Transient
+from worklist.api_context import ServiceBehind
 from worklist.app import make_app
 
 _log = structlog.get_logger()
@@ -19,15 +20,15 @@ _log = structlog.get_logger()
 _GRACE_SECONDS = 3
 
 
-def run_worklist(settings: Settings, stop: threading.Event) -> None:
-    """Serve the page until `stop` is set; where it listens is written into run/worklist.json.
+def run_worklist(service: ServiceBehind, stop: threading.Event) -> None:
+    """Serve page and API until `stop` is set; where they listen is written into run/worklist.json.
 
     Raises ConfigurationInvalid when the database is not this version's, Transient when the port is taken.
     """
-    worklist = settings.worklist
+    settings, worklist = service.settings, service.settings.worklist
     engine = make_engine(settings.database_url)
     schema.require_newest(engine)
-    app = make_app(engine, InstanceStore(settings.service.data_dir), worklist)
+    app = make_app(engine, InstanceStore(settings.service.data_dir), worklist, service)
     with _listening(worklist.host, worklist.port) as listening:
         address = _publish(settings, listening)
         config = uvicorn.Config(

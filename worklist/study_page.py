@@ -59,7 +59,7 @@ def _page(request: Request, visitor: WhoAsks, row: Row, problem: str = "", statu
         images=instances.newest_of_study(engine, row.study.id),
         history=list(reversed(history)),
         opinions=feedback.of_study(engine, row.study.id),
-        reports=_reports(engine, row.result),
+        reports=sent_reports(engine, row.result),
         timeline=events.of_study(engine, row.study.id),
         viewer=request.app.state.viewer_link(row),
         following=worklist.neighbour(engine, row, max_wait),
@@ -71,7 +71,8 @@ def _page(request: Request, visitor: WhoAsks, row: Row, problem: str = "", statu
     )
 
 
-def _reports(engine: Engine, result: Result | None) -> list[Report]:
+def sent_reports(engine: Engine, result: Result | None) -> list[Report]:
+    """List the kept reports of a result, without the picture of its heat map."""
     kept = reports.reports_of(engine, result.id) if result is not None else []
     return [report for report in kept if report.sop_class_uid != SECONDARY_CAPTURE]
 
@@ -79,7 +80,7 @@ def _reports(engine: Engine, result: Result | None) -> list[Report]:
 @router.get("/report/{report_id}")
 def report_page(request: Request, visitor: WhoAsks, token: Token, report_id: int) -> Response:
     """Show a report as it was sent: its content tree."""
-    row, report = _report(request, token, report_id)
+    row, report = kept_report(request, token, report_id)
     try:
         lines = content_lines(report.content)
     except InstanceInvalid as error:
@@ -90,7 +91,7 @@ def report_page(request: Request, visitor: WhoAsks, token: Token, report_id: int
 @router.get("/report/{report_id}/file")
 def report_file(request: Request, visitor: WhoAsks, token: Token, report_id: int) -> Response:
     """Give a report's bytes, as the PACS got them."""
-    row, report = _report(request, token, report_id)
+    row, report = kept_report(request, token, report_id)
     detail = {"sop_instance_uid": report.sop_instance_uid}
     engine: Engine = request.app.state.engine
     worklist.view(engine, row.study.id, EventKind.REPORT_DOWNLOADED, visitor.account.name, utc_now(), **detail)
@@ -98,10 +99,11 @@ def report_file(request: Request, visitor: WhoAsks, token: Token, report_id: int
     return Response(report.content, media_type="application/dicom", headers=headers)
 
 
-def _report(request: Request, token: str, report_id: int) -> tuple[Row, Report]:
+def kept_report(request: Request, token: str, report_id: int) -> tuple[Row, Report]:
+    """Give one of the reports of a study; 404 when it has no such."""
     row = row_of(request, token)
     for result in results.of_study(request.app.state.engine, row.study.id):
-        for report in _reports(request.app.state.engine, result):
+        for report in sent_reports(request.app.state.engine, result):
             if report.id == report_id:
                 return row, report
     raise HTTPException(_NOT_FOUND, "There is no such report.")

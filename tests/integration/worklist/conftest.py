@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,13 @@ from sqlalchemy import Engine
 
 from config.load import load_settings
 from config.worklist import WorklistSettings
-from db import accounts, schema
+from db import accounts, api_tokens, schema
+from db.overview import studies_by_status
 from db.session import make_engine
 from dicom_gateway.instance_store import InstanceStore
 from domain.clock import utc_now
 from domain.reading import Role
+from worklist.api_context import ServiceBehind
 from worklist.app import make_app
 from worklist.passwords import hash_password
 
@@ -47,9 +50,15 @@ def store(tmp_path: Path) -> InstanceStore:
 
 
 @pytest.fixture
-def app(engine: Engine, store: InstanceStore, settings: WorklistSettings) -> Iterator[FastAPI]:
+def service(engine: Engine, tmp_path: Path) -> ServiceBehind:
+    """A service on the same database; its queues are asked in the tests of `status`."""
+    return ServiceBehind(load_settings(None, {"service": {"data_dir": tmp_path}}), lambda: studies_by_status(engine))
+
+
+@pytest.fixture
+def app(engine: Engine, store: InstanceStore, settings: WorklistSettings, service: ServiceBehind) -> Iterator[FastAPI]:
     """The application; its threads do not run, so that tests do what they would."""
-    made = make_app(engine, store, settings)
+    made = make_app(engine, store, settings, service)
     yield made
     made.state.renderer.stop()
 
@@ -75,6 +84,20 @@ def sign_in(app: FastAPI) -> SignIn:
         return client
 
     return browser
+
+
+Program = Callable[..., TestClient]
+
+
+@pytest.fixture
+def program(app: FastAPI, engine: Engine) -> Program:
+    """A program with a token of somebody, good for a day."""
+
+    def made(name: str = "anna", role: Role = Role.READER) -> TestClient:
+        token, _ = api_tokens.make(engine, name, role, "test", utc_now(), timedelta(days=1))
+        return TestClient(app, follow_redirects=False, headers={"Authorization": f"Bearer {token}"})
+
+    return made
 
 
 def try_to_sign_in(client: TestClient, name: str, password: str, **fields: str):  # noqa: ANN201 - httpx's response

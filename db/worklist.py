@@ -24,6 +24,7 @@ AUDITED = (
     EventKind.STUDY_GIVEN_BACK,
     EventKind.STUDY_READ,
     EventKind.STUDY_VIEWED,
+    EventKind.WORKITEM_CHANGED,
     EventKind.REPORT_DOWNLOADED,
     EventKind.FEEDBACK_GIVEN,
     EventKind.SIGNED_IN,

@@ -7,7 +7,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse, Response
 from fastapi.routing import APIRoute
 
-from worklist import api_service, api_study, api_worklist
+from worklist import api_service, api_study, api_worklist, fhir, ups_rs
 from worklist.access import WhoAsks
 from worklist.api_access import WhoCalls
 from worklist.api_problems import Problem, documented
@@ -19,7 +19,7 @@ _DESCRIPTION = (
     "What the reading worklist shows and does, for programs. Output of an AI algorithm: preliminary, no diagnosis. "
     "Send `Authorization: Bearer …` with a token of `cxr-triage users token make`."
 )
-ROUTERS = (api_worklist.router, api_study.router, api_service.router)
+ROUTERS = (api_worklist.router, api_study.router, api_service.router, ups_rs.router, fhir.router)
 router = APIRouter()
 
 

@@ -1,11 +1,14 @@
 """What programs see and do, by token."""
 
+import io
 import json
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian
 from sqlalchemy import Engine
 
 from db import deliveries, events, feedback, reports, studies, worklist
@@ -162,12 +165,8 @@ def keep_report(engine: Engine, result_id: int, content: bytes = REPORT) -> int:
     return reports.keep_report(engine, made).id
 
 
-def test_a_report_is_a_tree(program: Program, engine: Engine, uid: str) -> None:
-    """Nested as its content items are; what is no report is not found."""
-    import io  # noqa: PLC0415
-
-    from pydicom.dataset import Dataset, FileMetaDataset  # noqa: PLC0415
-    from pydicom.uid import ExplicitVRLittleEndian  # noqa: PLC0415
+def a_report() -> bytes:
+    """Make a report of four content items, one of them with markup."""
 
     def item(meaning: str, text: str = "") -> Dataset:
         made, name = Dataset(), Dataset()
@@ -186,7 +185,12 @@ def test_a_report_is_a_tree(program: Program, engine: Engine, uid: str) -> None:
     root.SOPClassUID, root.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.88.34", "2.25.1"
     file = io.BytesIO()
     root.save_as(file, enforce_file_format=True)
-    report_id = keep_report(engine, add_result(engine, uid), file.getvalue())
+    return file.getvalue()
+
+
+def test_a_report_is_a_tree(program: Program, engine: Engine, uid: str) -> None:
+    """Nested as its content items are."""
+    report_id = keep_report(engine, add_result(engine, uid), a_report())
     tree = program().get(f"{study_url(engine, uid)}/reports/{report_id}").json()
     assert [child["name"] for child in tree["children"]] == ["Findings", "Comment"]
     assert tree["children"][0]["children"][0]["value"] == HOSTILE

@@ -1,6 +1,6 @@
 """Errors of the API as problem details (RFC 9457), where a browser gets a page."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
@@ -89,15 +89,15 @@ async def answer_problem(request: Request, error: Exception) -> Response:
 def problem_of(error: Exception) -> Response:
     """Write an error down, without what was sent."""
     if isinstance(error, RequestValidationError):
-        return _response(Problem(**_head(_UNPROCESSABLE), detail="See errors.", errors=_fields(error)))
+        return _response(_problem(_UNPROCESSABLE, "See errors.", _fields(error)))
     if isinstance(error, HTTPException):
-        return _response(Problem(**_head(error.status_code), detail=str(error.detail)), error.headers)
+        return _response(_problem(error.status_code, str(error.detail)), error.headers)
     status, detail = next(words for kind, words in _WORDS.items() if isinstance(error, kind))
-    return _response(Problem(**_head(status), detail=detail))
+    return _response(_problem(status, detail))
 
 
-def _head(status: int) -> dict[str, object]:
-    return {"status": status, "title": _TITLES.get(status, "Problem")}
+def _problem(status: int, detail: str, errors: Sequence[FieldProblem] = ()) -> Problem:
+    return Problem(title=_TITLES.get(status, "Problem"), status=status, detail=detail, errors=list(errors))
 
 
 def _fields(error: RequestValidationError) -> list[FieldProblem]:

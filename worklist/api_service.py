@@ -23,7 +23,7 @@ from worklist.api_models import (
 from worklist.api_problems import documented
 from worklist.api_views import BASE, delivery_shown
 
-router = APIRouter(prefix=BASE, tags=["service"], responses=documented(401, 403, 422, 429, 503))
+router = APIRouter(prefix=BASE, tags=["service"], responses=documented(400, 401, 403, 422, 429, 503))
 _NOT_FOUND, _CONFLICT, _UNPROCESSABLE = 404, 409, 422
 
 

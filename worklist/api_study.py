@@ -33,7 +33,7 @@ from worklist.study_page import Token, kept_report, row_of, sent_reports
 from worklist.study_story import study_story
 
 router = APIRouter(
-    prefix=f"{BASE}/studies/{{token}}", tags=["study"], responses=documented(401, 403, 404, 422, 429, 503)
+    prefix=f"{BASE}/studies/{{token}}", tags=["study"], responses=documented(400, 401, 403, 404, 422, 429, 503)
 )
 _NOT_FOUND, _CONFLICT, _CREATED = 404, 409, 201
 PathId = Annotated[int, Path(ge=1, le=GREATEST_ID)]

@@ -16,7 +16,7 @@ from worklist.api_problems import documented
 from worklist.api_views import BASE, cursor_of, place_of_cursor, study_line
 from worklist.list_page import ListQuery
 
-router = APIRouter(prefix=BASE, tags=["worklist"], responses=documented(401, 403, 422, 429, 503))
+router = APIRouter(prefix=BASE, tags=["worklist"], responses=documented(400, 401, 403, 422, 429, 503))
 _UNPROCESSABLE = 422
 _BY_NUMBER = {Column.READING_ORDER, Column.WAITING, Column.PROBABILITY}
 
@@ -62,6 +62,7 @@ def _page(request: Request, query: WorklistQuery, text: str) -> WorklistPage:
         q=text,
         sort=query.sort,
         reverse=query.reverse,
+        page=1,
     )
     order = f"{query.sort.value} {query.reverse}"
     place = _place(query, order)

@@ -91,9 +91,8 @@ def page(
     """Give one page of the list. Two queries: how many, and these."""
     condition = _condition(filters)
     order = _order(sort, max_wait, descending=descending)
-    # Sorted by what an index covers; only then study and result are looked up, of these rows alone.
-    chosen = select(WorklistEntry.study_id).where(condition).order_by(*order).offset(offset).limit(limit).subquery()
-    query = _rows().join(chosen, chosen.c.study_id == WorklistEntry.study_id).order_by(*order)
+    chosen = select(WorklistEntry.study_id).where(condition).order_by(*order).offset(offset).limit(limit)
+    query = _rows_of(chosen, order)
     with reading(engine) as session:
         total = session.scalar(select(func.count()).select_from(WorklistEntry).where(condition)) or 0
         return Page(tuple(_row(found) for found in session.execute(query)), total)
@@ -113,7 +112,7 @@ def page_after(
     condition = _condition(filters)
     order = _order(sort, max_wait, descending=descending)
     after = condition if place is None else and_(condition, _after(sort, max_wait, place, descending=descending))
-    query = _rows().where(after).order_by(*order).limit(limit)
+    query = _rows_of(select(WorklistEntry.study_id).where(after).order_by(*order).limit(limit), order)
     with reading(engine) as session:
         total = session.scalar(select(func.count()).select_from(WorklistEntry).where(condition)) or 0
         return Page(tuple(_row(found) for found in session.execute(query)), total)
@@ -213,6 +212,12 @@ def _rows() -> Select[WorklistEntry, Study, Result]:
         .join(Study, Study.id == WorklistEntry.study_id)
         .outerjoin(Result, Result.id == WorklistEntry.result_id)
     )
+
+
+def _rows_of(chosen: Select[int], order: list[ColumnElement[Any]]) -> Select[WorklistEntry, Study, Result]:
+    """Look study and result up of the chosen rows alone, which were sorted by what an index covers."""
+    found = chosen.subquery()
+    return _rows().join(found, found.c.study_id == WorklistEntry.study_id).order_by(*order)
 
 
 def _row(found: Any) -> Row:  # noqa: ANN401 - SQLAlchemy's row, whose types an outer join does not tell

@@ -19,8 +19,9 @@ from worklist.api_views import report_shown
 from worklist.fhir_resources import diagnostic_report, task
 from worklist.study_page import Token, row_of, sent_reports
 
-router = APIRouter(prefix="/fhir", tags=["FHIR"], responses=documented(401, 403, 404, 422, 429, 503))
 FHIR_JSON = "application/fhir+json"
+_RESOURCE: dict[int | str, dict[str, Any]] = {200: {"content": {FHIR_JSON: {"schema": {"type": "object"}}}}}
+router = APIRouter(prefix="/fhir", tags=["FHIR"], responses={**_RESOURCE, **documented(401, 403, 404, 422, 429, 503)})
 #: Of the standard that is answered by.
 _VERSION, _SINCE = "4.0.1", "2026-11-27"
 _Make = Callable[[Request, Row], Any]

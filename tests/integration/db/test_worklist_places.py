@@ -40,6 +40,14 @@ def test_pages_one_after_another_are_the_whole_list(engine: Engine, sort: Column
     assert found == [row.study.id for row in whole.rows]
 
 
+def test_what_was_not_analysed_is_found_from_a_place_too(engine: Engine) -> None:
+    """That filter looks at the study beside its line."""
+    _arrive(engine, range(3))
+    wanted = Filters(only_not_analysed=True)
+    page = worklist.page_after(engine, wanted, Column.WAITING, HOUR, None, descending=False, limit=5)
+    assert (page.rows, page.total) == ((), 0)
+
+
 def test_what_arrives_or_is_raised_shifts_nothing_that_follows(engine: Engine) -> None:
     """With numbered pages the last of the first page would come again; and the raised place is kept in the cursor."""
     _arrive(engine, range(10))

@@ -1,6 +1,5 @@
 """`cxr-triage failed`: what the service gave up on, and trying it again."""
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated
 
@@ -11,7 +10,6 @@ from admin.database import open_database
 from admin.options import ConfigOption, DataDirOption, JsonOption
 from admin.output import console, print_json, print_table
 from db import failures
-from db.failures import Failure
 from domain.clock import utc_now
 from domain.errors import Rejected
 
@@ -23,11 +21,11 @@ _COLUMNS = ("what", "id", "study_instance_uid", "since", "attempts", "destinatio
 @app.command("list")
 def list_failed(config: ConfigOption = None, data_dir: DataDirOption = None, json_output: JsonOption = False) -> None:
     """List every FAILED study, which needs a human read, and every FAILED delivery."""
-    found = failures.listed(open_database(config, data_dir))
+    rows = [asdict(row) for row in failures.listed(open_database(config, data_dir))]
     if json_output:
-        print_json([asdict(one) for one in found])
+        print_json(rows)
         return
-    _print(found)
+    print_table(_COLUMNS, ([row[column] for column in _COLUMNS] for row in rows))
 
 
 @app.command("retry")
@@ -44,20 +42,17 @@ def retry(
     if bool(studies) == every:
         raise Rejected("say which: Study Instance UIDs, or --all")
     engine = open_database(config, data_dir)
-    found = [one for one in failures.listed(engine) if every or one.study_instance_uid in (studies or [])]
-    if unknown := sorted(set(studies or []) - {one.study_instance_uid for one in found}):
+    found = [row for row in failures.listed(engine) if every or row.study_instance_uid in (studies or [])]
+    if unknown := sorted(set(studies or []) - {row.study_instance_uid for row in found}):
         raise Rejected(f"nothing of it has failed: {', '.join(unknown)}")
     if not found and not dry_run:
         raise Rejected("nothing has failed: nothing is tried again")
     if not dry_run:
         confirm(f"Try {len(found)} again?", yes=yes)
-        found = failures.try_again(engine, found, utc_now(), operator())
+        found = [row for row in found if failures.try_again(engine, row, utc_now(), operator())]
+    rows = [asdict(row) for row in found]
     if json_output:
-        print_json({"dry_run": dry_run, "tried_again": [asdict(one) for one in found]})
+        print_json({"dry_run": dry_run, "tried_again": rows})
         return
-    console.print(f"{len(found)} {'would be' if dry_run else 'are being'} tried again")
-    _print(found)
-
-
-def _print(found: Sequence[Failure]) -> None:
-    print_table(_COLUMNS, ([getattr(one, column) for column in _COLUMNS] for one in found))
+    console.print(f"{len(rows)} {'would be' if dry_run else 'are being'} tried again")
+    print_table(_COLUMNS, ([row[column] for column in _COLUMNS] for row in rows))

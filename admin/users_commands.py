@@ -10,12 +10,14 @@ import typer
 from admin.database import open_database
 from admin.options import ConfigOption, DataDirOption, JsonOption
 from admin.output import console, print_json, print_table
+from admin.token_commands import app as token_app
 from db import accounts
 from domain.clock import utc_now
 from domain.errors import Rejected
 from domain.reading import Role
 
 app = typer.Typer(help="Who may sign in to the reading worklist.", no_args_is_help=True)
+app.add_typer(token_app, name="token")
 
 _NAME = re.compile(r"[\w.@-]{1,64}")
 NameArgument = Annotated[str, typer.Argument(help="Name that is signed in with: letters, digits, and . _ - @")]

@@ -28,6 +28,7 @@ class WorklistSettings(Section):
     idle_minutes: Minutes
     session_minutes: Minutes
     sign_in_attempts: Annotated[int, Field(gt=0, le=1000)]
+    api_requests_a_minute: Annotated[int, Field(gt=0, le=100_000)]
     viewer_url: str
     tls_certificate: str
     tls_key: str

@@ -1,8 +1,8 @@
-"""What the service gave up on: studies for a human to read, and reports that were not sent."""
+"""What the service gave up on, and trying it again: for `cxr-triage failed` and the API."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from sqlalchemy import Engine
 
@@ -13,54 +13,62 @@ from db.tables import Study
 from domain.study import DeliveryState, StudyStatus
 
 
+class FailureKind(StrEnum):
+    """What was given up on."""
+
+    #: A human must read it.
+    STUDY = "study"
+    #: A destination did not get the report.
+    DELIVERY = "delivery"
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One FAILED study, or one FAILED delivery."""
+    """One study that is FAILED, or one delivery."""
 
-    #: "study" or "delivery".
-    what: str
-    #: Of that study or delivery.
+    what: FailureKind
+    #: Of the study, or of the delivery.
     id: int
     study_instance_uid: str
     since: datetime | None
     attempts: int
-    #: Of a delivery.
+    #: None of a study.
     destination: str | None
     last_error: str | None
 
 
 def listed(engine: Engine) -> list[Failure]:
-    """List them, studies first."""
+    """List every FAILED study, then every FAILED delivery."""
     studies = reprocessing.select_studies(engine, Selection(status=StudyStatus.FAILED))
     unsent = delivery_choice.chosen(engine, DeliveryChoice(state=DeliveryState.FAILED))
     return [_of_study(study) for study in studies] + [
         Failure(
-            "delivery",
-            delivery.id,
-            study.study_instance_uid,
-            delivery.next_attempt_at,
-            delivery.attempts,
-            delivery.destination,
-            delivery.last_error,
+            what=FailureKind.DELIVERY,
+            id=delivery.id,
+            study_instance_uid=study.study_instance_uid,
+            since=delivery.next_attempt_at,
+            attempts=delivery.attempts,
+            destination=delivery.destination,
+            last_error=delivery.last_error,
         )
         for delivery, _, study in unsent
     ]
 
 
 def _of_study(study: Study) -> Failure:
-    uid, since = study.study_instance_uid, study.analysis_started_at
-    return Failure("study", study.id, uid, since, study.attempts, None, study.last_error)
+    return Failure(
+        what=FailureKind.STUDY,
+        id=study.id,
+        study_instance_uid=study.study_instance_uid,
+        since=study.analysis_started_at,
+        attempts=study.attempts,
+        destination=None,
+        last_error=study.last_error,
+    )
 
 
-def try_again(engine: Engine, failures: Iterable[Failure], now: datetime, by: str) -> list[Failure]:
-    """Read studies and send reports again, from the first attempt, as `by` asked for.
-
-    Gives those that were moved: somebody else may have done so since they were listed.
-    """
-    return [failure for failure in failures if _try_again(engine, failure, now, by)]
-
-
-def _try_again(engine: Engine, failure: Failure, now: datetime, by: str) -> bool:
-    if failure.what == "study":
+def try_again(engine: Engine, failure: Failure, now: datetime, by: str) -> bool:
+    """Say whether it was moved: somebody else may have done so since it was listed."""
+    if failure.what is FailureKind.STUDY:
         return reprocessing.reprocess(engine, failure.id, now, Request(by)) is not None
     return deliveries.resend(engine, [failure.id], now, by) == 1

@@ -70,6 +70,13 @@ def by_uid(engine: Engine, sop_instance_uid: str) -> StoredWorkitem | None:
         return _stored(row) if row is not None else None
 
 
+def study_of(engine: Engine, sop_instance_uid: str) -> int | None:
+    """Give the study that a workitem asks to have read."""
+    query = select(Result.study_id).join(Workitem, Workitem.result_id == Result.id)
+    with reading(engine) as session:
+        return session.scalar(query.where(Workitem.sop_instance_uid == sop_instance_uid))
+
+
 def update(
     engine: Engine, sop_instance_uid: str, decide: Callable[[StoredWorkitem], Decision], now: datetime
 ) -> Verdict:

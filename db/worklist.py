@@ -26,6 +26,7 @@ AUDITED = (
     EventKind.CLAIM_EXPIRED,
     EventKind.LIST_VIEWED,
     EventKind.STUDY_VIEWED,
+    EventKind.WORKITEM_CHANGED,
     EventKind.REPORT_DOWNLOADED,
     EventKind.FEEDBACK_GIVEN,
     EventKind.REPROCESS_REQUESTED,
@@ -75,6 +76,15 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """The line after which a list goes on."""
+
+    study_id: int
+    #: What it was sorted by, where that is a number; None where it is text, which is looked up.
+    value: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """Some lines, and how many there are."""
 
@@ -88,18 +98,64 @@ def page(
     """Give one page of the list. Two queries: how many, and these."""
     condition = _condition(filters)
     order = _order(sort, max_wait, descending=descending)
-    # Sorted by what an index covers; only then study and result are looked up, of these rows alone.
-    chosen = select(WorklistEntry.study_id).where(condition).order_by(*order).offset(offset).limit(limit).subquery()
-    query = _rows().join(chosen, chosen.c.study_id == WorklistEntry.study_id).order_by(*order)
+    chosen = select(WorklistEntry.study_id).where(condition).order_by(*order).offset(offset).limit(limit)
+    query = _rows_of(chosen, order)
     with reading(engine) as session:
         total = session.scalar(select(func.count()).select_from(WorklistEntry).where(condition)) or 0
         return Page(tuple(_row(found) for found in session.execute(query)), total)
+
+
+def page_after(
+    engine: Engine,
+    filters: Filters,
+    sort: Column,
+    max_wait: timedelta,
+    place: Place | None,
+    *,
+    descending: bool,
+    limit: int,
+) -> Page:
+    """Give the lines after a place (None: the first), so that no arrival shifts what follows. Two queries."""
+    condition = _condition(filters)
+    order = _order(sort, max_wait, descending=descending)
+    after = condition if place is None else and_(condition, _after(sort, max_wait, place, descending=descending))
+    query = _rows_of(select(WorklistEntry.study_id).where(after).order_by(*order).limit(limit), order)
+    with reading(engine) as session:
+        total = session.scalar(select(func.count()).select_from(WorklistEntry).where(condition)) or 0
+        return Page(tuple(_row(found) for found in session.execute(query)), total)
+
+
+def place_of(row: Row, sort: Column, max_wait: timedelta) -> Place:
+    """Give the place of a line in a list that is sorted so."""
+    entry = row.entry
+    values: dict[Column, float] = {
+        Column.READING_ORDER: entry.waiting_since_ms + entry.rank * _milliseconds(max_wait),
+        Column.WAITING: entry.waiting_since_ms,
+        Column.PROBABILITY: -1.0 if entry.probability is None else entry.probability,
+    }
+    return Place(entry.study_id, values.get(sort))
+
+
+def _after(sort: Column, max_wait: timedelta, place: Place, *, descending: bool) -> ColumnElement[bool]:
+    key = _key(sort, max_wait)
+    value: Any = place.value
+    if value is None:
+        value = select(key).where(WorklistEntry.study_id == place.study_id).correlate(None).scalar_subquery()
+    beyond = key < value if descending else key > value
+    return or_(beyond, and_(key == value, WorklistEntry.study_id > place.study_id))
 
 
 def by_token(engine: Engine, token: str) -> Row | None:
     """Give the line of the study that a URL names."""
     with reading(engine) as session:
         found = session.execute(_rows().where(WorklistEntry.token == token)).one_or_none()
+    return _row(found) if found is not None else None
+
+
+def by_study_uid(engine: Engine, study_instance_uid: str) -> Row | None:
+    """Give the line of a study."""
+    with reading(engine) as session:
+        found = session.execute(_rows().where(Study.study_instance_uid == study_instance_uid)).one_or_none()
     return _row(found) if found is not None else None
 
 
@@ -174,6 +230,12 @@ def _rows() -> Select[WorklistEntry, Study, Result]:
     )
 
 
+def _rows_of(chosen: Select[int], order: list[ColumnElement[Any]]) -> Select[WorklistEntry, Study, Result]:
+    """Look study and result up of the chosen rows alone, which were sorted by what an index covers."""
+    found = chosen.subquery()
+    return _rows().join(found, found.c.study_id == WorklistEntry.study_id).order_by(*order)
+
+
 def _row(found: Any) -> Row:  # noqa: ANN401 - SQLAlchemy's row, whose types an outer join does not tell
     entry, study, result = found
     return Row(entry, study, result, moment_of(entry.waiting_since_ms))
@@ -207,16 +269,22 @@ def _named(text: str) -> ColumnElement[bool]:
 
 def _order(sort: Column, max_wait: timedelta, *, descending: bool) -> list[ColumnElement[Any]]:
     """Give the keys of an order; the same as `domain.priority.reading_position` for the reading order."""
+    key = _key(sort, max_wait)
+    return [key.desc() if descending else key, WorklistEntry.study_id.expression]
+
+
+def _key(sort: Column, max_wait: timedelta) -> ColumnElement[Any]:
     entry = WorklistEntry
-    step = max_wait // timedelta(milliseconds=1)
-    position = entry.waiting_since_ms + entry.rank * step
     keys: dict[Column, ColumnElement[Any]] = {
-        Column.READING_ORDER: position,
+        Column.READING_ORDER: entry.waiting_since_ms + entry.rank * _milliseconds(max_wait),
         Column.WAITING: entry.waiting_since_ms.expression,
         Column.PATIENT: entry.patient_key.expression,
         Column.STUDY: entry.study_moment.expression,
         Column.ACCESSION: entry.accession_number.expression,
         Column.PROBABILITY: func.coalesce(entry.probability, -1.0),
     }
-    key = keys[sort]
-    return [key.desc() if descending else key, entry.study_id.expression]
+    return keys[sort]
+
+
+def _milliseconds(span: timedelta) -> int:
+    return span // timedelta(milliseconds=1)

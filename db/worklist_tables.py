@@ -10,7 +10,7 @@ from domain.priority import ReadingPriority
 from domain.reading import ReadingState, Role, Verdict
 
 #: Base is handed on with every table of both modules known to it.
-__all__ = ["Account", "Base", "Feedback", "SignIn", "SignInLink", "Thumbnail", "WorklistEntry"]
+__all__ = ["Account", "ApiToken", "Base", "Feedback", "SignIn", "SignInLink", "Thumbnail", "WorklistEntry"]
 
 #: Longest text of a header that is kept: a patient name has three component groups of 64 characters (PS3.5 6.2).
 LONGEST_NAME, LONGEST_TEXT = 200, 64
@@ -51,6 +51,26 @@ class SignInLink(Base):
     token_sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
     account_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
     expires_at: Mapped[datetime]
+
+
+class ApiToken(Base):
+    """What a program signs in with: shown once when it is made, kept as its SHA-256."""
+
+    __tablename__ = "api_token"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    token_sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    #: Whose name stands beside what is done with it.
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.id"), index=True)
+    #: Never more than the account's.
+    role: Mapped[Role] = mapped_column(enum_column(Role))
+    #: What it is for, in its owner's words.
+    label: Mapped[str] = mapped_column(String(LONGEST_TEXT))
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+    #: To within a minute.
+    used_at: Mapped[datetime | None]
 
 
 class WorklistEntry(Base):

@@ -18,7 +18,7 @@ from config.worklist import WorklistSettings
 from db.session import Engine
 from dicom_gateway.instance_store import InstanceStore
 from domain.errors import Transient
-from worklist import images, list_page, quality_page, service_page, sign_in, study_page, words
+from worklist import api_docs, api_problems, images, list_page, quality_page, service_page, sign_in, study_page, words
 from worklist.access import Forged, NotSignedIn
 from worklist.catalogue import Catalogue
 from worklist.changes import Changes
@@ -27,7 +27,7 @@ from worklist.desk import Desk
 from worklist.headers import SafeHeaders
 from worklist.list_views import ListViews
 from worklist.pages import STATIC, make_environment, render
-from worklist.rate_limit import SignInLimit
+from worklist.rate_limit import RequestLimit, SignInLimit
 from worklist.rendering import Renderer
 
 _log = structlog.get_logger()
@@ -35,7 +35,7 @@ _SEE_OTHER, _UNAUTHORIZED, _FORBIDDEN, _UNPROCESSABLE, _UNAVAILABLE = 303, 401, 
 
 
 def make_app(engine: Engine, store: InstanceStore, settings: WorklistSettings, desk: Desk) -> FastAPI:
-    """Give the application."""
+    """Give the application: pages and API."""
     app = FastAPI(title="cxr-triage worklist", lifespan=_running, docs_url=None, redoc_url=None, openapi_url=None)
     state = app.state
     state.engine, state.store, state.settings, state.desk = engine, store, settings, desk
@@ -46,11 +46,20 @@ def make_app(engine: Engine, store: InstanceStore, settings: WorklistSettings, d
     state.viewer_link = partial(words.viewer_link, settings.viewer_url)
     for part in (sign_in, list_page, study_page, images, quality_page, service_page):
         app.include_router(part.router)
+    _add_api(app)
     app.mount("/static", StaticFiles(directory=STATIC))
     for kind, answer in _ANSWERS.items():
-        app.add_exception_handler(kind, answer)
+        app.add_exception_handler(kind, api_problems.instead_of(answer))
     app.add_middleware(SafeHeaders, has_tls=settings.has_tls)
     return app
+
+
+def _add_api(app: FastAPI) -> None:
+    app.state.request_limit = RequestLimit(app.state.settings.api_requests_a_minute)
+    for router in (*api_docs.ROUTERS, api_docs.router):
+        app.include_router(router)
+    for kind in (api_problems.NotAllowed, api_problems.TooManyRequests):
+        app.add_exception_handler(kind, api_problems.answer_problem)
 
 
 @asynccontextmanager

@@ -72,7 +72,7 @@ def retry(
     """Do what `cxr-triage failed retry` does: for one failure, or for all."""
     engine: Engine = request.app.state.engine
     meant = [one for one in failures.listed(engine) if what == "all" or (one.what, one.id) == (what, failure_id)]
-    moved = failures.try_again(engine, meant, utc_now(), visitor.account.name)
+    moved = [one for one in meant if failures.try_again(engine, one, utc_now(), visitor.account.name)]
     return _back(len(moved), len(meant))
 
 

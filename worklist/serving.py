@@ -21,7 +21,7 @@ _GRACE_SECONDS = 3
 
 
 def run_worklist(settings: Settings, desk: Desk, stop: threading.Event) -> None:
-    """Serve the page until `stop` is set; where it listens is written into run/worklist.json.
+    """Serve pages and API until `stop` is set; where they listen is written into run/worklist.json.
 
     Raises ConfigurationInvalid when the database is not this version's, Transient when the port is taken.
     """

@@ -10,7 +10,7 @@ from config.worklist import WorklistSettings
 from db import feedback, instances, reading, reports, results, worklist
 from db.events import EventKind
 from db.session import Engine
-from db.tables import Report
+from db.tables import Report, Result
 from db.worklist import Row
 from dicom_gateway.capture import SECONDARY_CAPTURE
 from dicom_gateway.report_rendering import content_lines
@@ -74,10 +74,16 @@ def _page(request: Request, visitor: WhoAsks, row: Row, problem: str = "", statu
     )
 
 
+def sent_reports(engine: Engine, result: Result | None) -> list[Report]:
+    """List the kept reports of a result, without the picture of its heat map."""
+    kept = reports.reports_of(engine, result.id) if result is not None else []
+    return [report for report in kept if report.sop_class_uid != SECONDARY_CAPTURE]
+
+
 @router.get("/report/{report_id}")
 def report_page(request: Request, visitor: WhoAsks, token: Token, report_id: int) -> Response:
     """Show a report as it was sent: its content tree."""
-    row, report = _report(request, token, report_id)
+    row, report = kept_report(request, token, report_id)
     try:
         lines = content_lines(report.content)
     except InstanceInvalid as error:
@@ -88,7 +94,7 @@ def report_page(request: Request, visitor: WhoAsks, token: Token, report_id: int
 @router.get("/report/{report_id}/file")
 def report_file(request: Request, visitor: WhoAsks, token: Token, report_id: int) -> Response:
     """Give a report's bytes, as the PACS got them."""
-    row, report = _report(request, token, report_id)
+    row, report = kept_report(request, token, report_id)
     detail = {"sop_instance_uid": report.sop_instance_uid}
     engine: Engine = request.app.state.engine
     worklist.view(engine, row.study.id, EventKind.REPORT_DOWNLOADED, visitor.account.name, utc_now(), **detail)
@@ -96,7 +102,8 @@ def report_file(request: Request, visitor: WhoAsks, token: Token, report_id: int
     return Response(report.content, media_type="application/dicom", headers=headers)
 
 
-def _report(request: Request, token: str, report_id: int) -> tuple[Row, Report]:
+def kept_report(request: Request, token: str, report_id: int) -> tuple[Row, Report]:
+    """Give one of the reports of a study; 404 when it has no such."""
     row = row_of(request, token)
     for report, _ in reports.of_study(request.app.state.engine, row.study.id, SECONDARY_CAPTURE):
         if report.id == report_id:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from admin.page_desk import desk_of
 from config.load import load_settings
 from config.settings import Settings
 from config.worklist import WorklistSettings
-from db import accounts, schema
+from db import accounts, api_tokens, schema
 from db.session import make_engine
 from dicom_gateway.instance_store import InstanceStore
 from domain.clock import utc_now
@@ -90,6 +91,20 @@ def sign_in(app: FastAPI) -> SignIn:
         return client
 
     return browser
+
+
+Program = Callable[..., TestClient]
+
+
+@pytest.fixture
+def program(app: FastAPI, engine: Engine) -> Program:
+    """A program with a token of somebody, good for a day."""
+
+    def made(name: str = "anna", role: Role = Role.READER) -> TestClient:
+        token, _ = api_tokens.make(engine, name, role, "test", utc_now(), timedelta(days=1))
+        return TestClient(app, follow_redirects=False, headers={"Authorization": f"Bearer {token}"})
+
+    return made
 
 
 def try_to_sign_in(client: TestClient, name: str, password: str, **fields: str):  # noqa: ANN201 - httpx's response

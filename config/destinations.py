@@ -1,12 +1,11 @@
 """Where results go: one table of the settings file for each destination, by the way that it is reached."""
 
-from ipaddress import ip_address
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, model_validator
 
-from config.section import AeTitle, Host, PduBytes, PeerPort, Seconds, Section
+from config.section import AeTitle, Host, PduBytes, PeerPort, Seconds, Section, is_loopback_url
 from config.tls import DestinationTlsSettings
 
 #: For logs and listings; unique among all destinations of every kind.
@@ -90,17 +89,10 @@ class DicomwebDestinationSettings(Section):
             message = "tls needs a url that begins with https://"
             raise ValueError(message)
         token = self.bearer_token.get_secret_value()
-        if parts.scheme == "http" and token and not _is_loopback(parts.hostname or ""):
+        if parts.scheme == "http" and token and not is_loopback_url(self.url):
             message = "bearer_token would cross the network in the clear: url must begin with https://"
             raise ValueError(message)
         if not token.isascii() or (token and not token.isprintable()) or " " in token:
             message = "bearer_token must be ASCII, without spaces"
             raise ValueError(message)
         return self
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
+from config.oidc import OidcSettings
 from config.web import WebPlace
 
 #: A day has no more.
@@ -22,6 +23,7 @@ class WorklistSettings(WebPlace):
     session_minutes: Minutes
     sign_in_attempts: Annotated[int, Field(gt=0, le=1000)]
     viewer_url: str
+    oidc: OidcSettings
 
     @field_validator("viewer_url")
     @classmethod

@@ -18,11 +18,12 @@ from config.worklist import WorklistSettings
 from db.session import Engine
 from dicom_gateway.instance_store import InstanceStore
 from domain.errors import Transient
-from worklist import images, list_page, sign_in, study_page, words
+from worklist import images, list_page, oidc_sign_in, sign_in, study_page, words
 from worklist.access import Forged, NotSignedIn
 from worklist.catalogue import Catalogue
 from worklist.changes import Changes
 from worklist.headers import SafeHeaders
+from worklist.oidc import OidcProvider
 from worklist.pages import STATIC, make_environment, render
 from worklist.rate_limit import SignInLimit
 from worklist.rendering import Renderer
@@ -39,8 +40,9 @@ def make_app(engine: Engine, store: InstanceStore, settings: WorklistSettings) -
     state.renderer, state.changes = Renderer(), Changes(engine)
     state.sign_in_limit = SignInLimit(settings.sign_in_attempts)
     state.templates = make_environment()
+    state.oidc = OidcProvider(settings.oidc) if settings.oidc.is_on else None
     state.viewer_link = partial(words.viewer_link, settings.viewer_url)
-    for part in (sign_in, list_page, study_page, images):
+    for part in (sign_in, oidc_sign_in, list_page, study_page, images):
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=STATIC))
     for kind, answer in _ANSWERS.items():

@@ -9,8 +9,8 @@ from domain.errors import Rejected
 
 _DICOM = "application/dicom"
 _MOST_HEADERS, _LONGEST_HEADER = 16, 4096
-#: RFC 2046 section 5.1.1.
-_LONGEST_BOUNDARY = 70
+#: RFC 2046 section 5.1.1 allows 70 characters; Orthanc sends 73.
+_LONGEST_BOUNDARY = 100
 
 
 class MessageMalformed(Rejected):

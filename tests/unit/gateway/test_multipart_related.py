@@ -107,6 +107,7 @@ def test_parts_have_a_bound() -> None:
         ('multipart/related; type="application/dicom"; boundary="x y"', b"x y"),
         ("Multipart/Related; boundary=abc; type=Application/DICOM", b"abc"),
         ("multipart/related; boundary=abc", b"abc"),
+        (f"multipart/related; boundary={'x' * 73}", b"x" * 73),  # Orthanc's length
     ],
 )
 def test_the_boundary_is_that_of_the_header(header: str, boundary: bytes) -> None:
@@ -121,7 +122,7 @@ def test_the_boundary_is_that_of_the_header(header: str, boundary: bytes) -> Non
         ("", MediaTypeUnsupported),
         ('multipart/related; type="application/dicom+json"; boundary=abc', MediaTypeUnsupported),
         ('multipart/related; type="application/dicom"', MessageMalformed),
-        (f"multipart/related; boundary={'x' * 71}", MessageMalformed),
+        (f"multipart/related; boundary={'x' * 101}", MessageMalformed),
     ],
 )
 def test_other_media_types_are_told_apart_from_malformed_headers(header: str, error: type[Exception]) -> None:

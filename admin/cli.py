@@ -32,6 +32,7 @@ class _Command:
 _COMMANDS = (
     _Command("serve", "admin.service_commands", "serve", _SERVICE),
     _Command("listen", "admin.service_commands", "listen", _SERVICE),
+    _Command("dicomweb", "admin.dicomweb_command", "dicomweb", _SERVICE),
     _Command("sweep", "admin.service_commands", "sweep", _SERVICE),
     _Command("work", "admin.service_commands", "work", _SERVICE),
     _Command("status", "admin.status_command", "status", _DAILY),

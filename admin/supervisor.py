@@ -138,6 +138,8 @@ def _children(settings: Settings, options: Sequence[str]) -> list[Child]:
     ]
     if settings.worklist.enabled:
         children.append(Child("worklist", [*ours, "worklist", *_common(options)]))
+    if settings.dicomweb.enabled:
+        children.append(Child("dicomweb", [*ours, "dicomweb", *options]))
     if _is_alone(settings):
         children.insert(0, Child(_BROKER, broker_command(settings)))
     return children
@@ -172,7 +174,7 @@ def _only_service(settings: Settings) -> Iterator[IO[str]]:
             raise ConfigurationInvalid(
                 f"another cxr-triage serve uses {settings.service.data_dir}: stop it, or choose another --data-dir"
             ) from None
-        for published in ("listener.json", "worklist.json"):
+        for published in ("listener.json", "worklist.json", "dicomweb.json"):
             (settings.run_dir / published).unlink(missing_ok=True)
         yield lock
 

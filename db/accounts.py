@@ -66,6 +66,28 @@ def disable(engine: Engine, name: str, now: datetime) -> None:
         _note(session, now, name, "disabled")
 
 
+def of_subject(engine: Engine, issuer: str, subject: str, name: str, role: Role, now: datetime) -> Account:
+    """Give the account of somebody whom an OpenID provider vouches for, made at first, with the role of now.
+
+    Raises Rejected when the name is another account's, or the account is disabled.
+    """
+    with transaction(engine) as session:
+        key = digest(f"{len(issuer)}:{issuer}{subject}")
+        account = session.scalars(select(Account).where(Account.subject_sha256 == key)).one_or_none()
+        if account is None:
+            if _by_name(session, name) is not None:
+                raise Rejected("another account has this name already")
+            account = Account(name=name, password_hash="", role=role, created_at=now, subject_sha256=key)
+            session.add(account)
+            _note(session, now, name, "added", role=role.value, by="OpenID Connect")
+        if account.disabled_at is not None:
+            raise Rejected("this account is disabled")
+        if account.role is not role:
+            account.role = role
+            _note(session, now, account.name, "role changed", role=role.value, by="OpenID Connect")
+    return account
+
+
 def listed(engine: Engine) -> Sequence[Account]:
     """List all accounts by name."""
     with reading(engine) as session:

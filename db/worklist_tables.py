@@ -28,6 +28,8 @@ class Account(Base):
     role: Mapped[Role] = mapped_column(enum_column(Role))
     created_at: Mapped[datetime]
     disabled_at: Mapped[datetime | None]
+    #: SHA-256 of issuer and subject; None for a local account. A name says nothing of who somebody is.
+    subject_sha256: Mapped[str | None] = mapped_column(String(64), unique=True)
 
 
 class SignIn(Base):

@@ -18,7 +18,18 @@ from config.worklist import WorklistSettings
 from db.session import Engine
 from dicom_gateway.instance_store import InstanceStore
 from domain.errors import Transient
-from worklist import api_docs, api_problems, images, list_page, quality_page, service_page, sign_in, study_page, words
+from worklist import (
+    api_docs,
+    api_problems,
+    images,
+    list_page,
+    oidc_sign_in,
+    quality_page,
+    service_page,
+    sign_in,
+    study_page,
+    words,
+)
 from worklist.access import Forged, NotSignedIn
 from worklist.catalogue import Catalogue
 from worklist.changes import Changes
@@ -26,6 +37,7 @@ from worklist.claims import Claims
 from worklist.desk import Desk
 from worklist.headers import SafeHeaders
 from worklist.list_views import ListViews
+from worklist.oidc import OidcProvider
 from worklist.pages import STATIC, make_environment, render
 from worklist.rate_limit import RequestLimit, SignInLimit
 from worklist.rendering import Renderer
@@ -43,8 +55,9 @@ def make_app(engine: Engine, store: InstanceStore, settings: WorklistSettings, d
     state.list_views = ListViews(engine)
     state.sign_in_limit = SignInLimit(settings.sign_in_attempts)
     state.templates = make_environment()
+    state.oidc = OidcProvider(settings.oidc) if settings.oidc.is_on else None
     state.viewer_link = partial(words.viewer_link, settings.viewer_url)
-    for part in (sign_in, list_page, study_page, images, quality_page, service_page):
+    for part in (sign_in, oidc_sign_in, list_page, study_page, images, quality_page, service_page):
         app.include_router(part.router)
     _add_api(app)
     app.mount("/static", StaticFiles(directory=STATIC))

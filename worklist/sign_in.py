@@ -25,13 +25,23 @@ _FORM_COOKIE = "cxr-sign-in"
 @router.get("/sign-in")
 def sign_in_page(request: Request, next_page: str = "/") -> Response:
     """Show the form."""
-    return _form(request, next_page)
+    return show_form(request, next_page)
 
 
-def _form(request: Request, next_page: str, problem: str = "", status: int = 200) -> Response:
+def show_form(request: Request, next_page: str, problem: str = "", status: int = 200) -> Response:
+    """Show the form, with what was wrong."""
     token = request.cookies.get(_FORM_COOKIE) or token_urlsafe()
-    page = render(request, "sign_in.html", status=status, token=token, next_page=next_page, problem=problem)
-    set_cookie(page, request.app.state.settings, _FORM_COOKIE, token)
+    settings: WorklistSettings = request.app.state.settings
+    page = render(
+        request,
+        "sign_in.html",
+        status=status,
+        token=token,
+        next_page=next_page,
+        problem=problem,
+        oidc=settings.oidc.is_on,
+    )
+    set_cookie(page, settings, _FORM_COOKIE, token)
     return page
 
 
@@ -52,12 +62,12 @@ def sign_in(
     address = address_of(request)
     if not limit.allows(name, address):
         accounts.note_refused(engine, address, utc_now())
-        return _form(request, next_page, f"Too many attempts. Try again in {WINDOW_MINUTES} minutes.", 429)
+        return show_form(request, next_page, f"Too many attempts. Try again in {WINDOW_MINUTES} minutes.", 429)
     account = accounts.find(engine, name)
     if not is_right(account.password_hash if account else None, password) or account is None:
         accounts.note_refused(engine, address, utc_now())
-        return _form(request, next_page, "Name or password is not right.", 401)
-    return _begin(request, account, next_page)
+        return show_form(request, next_page, "Name or password is not right.", 401)
+    return begin_session(request, account, next_page)
 
 
 @router.get("/link/{token}")
@@ -66,11 +76,12 @@ def sign_in_by_link(request: Request, token: str) -> Response:
     account = accounts.use_link(request.app.state.engine, token, utc_now())
     if account is None:
         words = "This link was used already, or is too old: `cxr-triage users link` makes another."
-        return _form(request, "/", words, 401)
-    return _begin(request, account, "/")
+        return show_form(request, "/", words, 401)
+    return begin_session(request, account, "/")
 
 
-def _begin(request: Request, account: Account, next_page: str) -> Response:
+def begin_session(request: Request, account: Account, next_page: str) -> Response:
+    """Sign an account in, and lead to a page of ours."""
     settings: WorklistSettings = request.app.state.settings
     token = accounts.begin(request.app.state.engine, account, utc_now())
     answer = RedirectResponse(_own_path(next_page), _SEE_OTHER)

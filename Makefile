@@ -40,7 +40,7 @@ check: $(VENV)/.test ## ruff, mypy, import-linter
 	$(BIN)/lint-imports
 
 pytest: $(VENV)/.test ## every test
-	$(BIN)/python -m pytest -n auto --maxprocesses 4
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 
 locks: $(VENV)/.test ## compile requirements/*.lock again from pyproject.toml
 	$(PIP) install uv

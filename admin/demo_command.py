@@ -19,8 +19,9 @@ from admin.demo_worklist import WORKLIST_ENVIRONMENT, show_sign_in_link
 from admin.output import console
 from admin.service_process import ServiceProcess
 from config.load import forget_variables, load_settings
-from db import deliveries, instances, overview, results, studies
-from db.tables import Result, Study
+from db import deliveries, instances, results, studies
+from db.session import Engine
+from db.tables import Delivery, Result, Study
 from dicom_gateway.association_scu import Destination
 from dicom_gateway.demo_studies import DemoStudy, make_demo_studies
 from dicom_gateway.pacs_commitment import CommitmentManners
@@ -34,6 +35,7 @@ from worker.bootstrap import Collaborators
 
 _SAMPLES = Path(__file__).resolve().parents[1] / "samples"
 _PACS_AE_TITLE = "SIMPACS"
+_DESTINATION = "pacs"
 #: Seconds after which a report that has not come counts as lost.
 _PATIENCE_SECONDS = 240.0
 _POLL_SECONDS = 0.1
@@ -107,7 +109,7 @@ def _run(
         console.print(f"  Storage SCP  CXR_TRIAGE@{host}:{port}\n  PACS         {pacs_address}")
         collaborators = Collaborators(load_settings(None, {"service": {"data_dir": home / "data"}}))
         faults, sent_at = _send(made, listener)
-        _wait_for_reports(collaborators, pacs, len(made))
+        _wait_for_reports(collaborators, pacs, made)
         outcomes = [_outcome(collaborators, pacs, demo, sent_at) for demo in made]
         console.print(_table(outcomes))
         faults += _faults(collaborators, pacs, outcomes) + announced.show(len(made))
@@ -122,7 +124,7 @@ def _run(
 def _destination(pacs: SimulatedPacs) -> dict[str, str]:
     """Give the environment that sends reports and heat maps to the simulated PACS, and only there."""
     host, port = pacs.address
-    wanted = {"name": "pacs", "ae_title": pacs.ae_title, "host": host, "port": port, "heat_map": True}
+    wanted = {"name": _DESTINATION, "ae_title": pacs.ae_title, "host": host, "port": port, "heat_map": True}
     return {"CXR_DESTINATIONS": json.dumps([wanted])}
 
 
@@ -140,17 +142,31 @@ def _send(made: Sequence[DemoStudy], listener: Destination) -> tuple[list[str], 
     return faults, sent_at
 
 
-def _wait_for_reports(collaborators: Collaborators, pacs: SimulatedPacs, expected: int) -> None:
+def _wait_for_reports(collaborators: Collaborators, pacs: SimulatedPacs, made: Sequence[DemoStudy]) -> None:
+    expected = len(made)
     deadline = time.monotonic() + _PATIENCE_SECONDS
     with _progress("Waiting") as progress:
         task = progress.add_task("reports in the PACS", total=expected)
         while time.monotonic() < deadline:
             received = len({report.StudyInstanceUID for report in pacs.reports})
             progress.update(task, completed=received)
-            committed = overview.deliveries_by_state(collaborators.engine)["COMMITTED"]
-            if received >= expected and committed >= expected:
+            if received >= expected and all(_is_committed(collaborators.engine, demo) for demo in made):
                 return
             time.sleep(_POLL_SECONDS)
+
+
+def _is_committed(engine: Engine, demo: DemoStudy) -> bool:
+    *_, to_pacs = _newest(engine, demo)
+    return to_pacs is not None and to_pacs.state is DeliveryState.COMMITTED
+
+
+def _newest(engine: Engine, demo: DemoStudy) -> tuple[Study | None, Result | None, list[Delivery], Delivery | None]:
+    """Give the study, its newest result, that one's deliveries, and the one to the PACS among them."""
+    study = studies.find(engine, demo.study_instance_uid)
+    history = results.of_study(engine, study.id) if study else []
+    result = history[-1] if history else None
+    opened = list(deliveries.of_result(engine, result.id)) if result else []
+    return study, result, opened, next((one for one in opened if one.destination == _DESTINATION), None)
 
 
 def _progress(words: str) -> Progress:
@@ -159,16 +175,12 @@ def _progress(words: str) -> Progress:
 
 
 def _outcome(collaborators: Collaborators, pacs: SimulatedPacs, demo: DemoStudy, sent_at: dict[str, float]) -> _Outcome:
-    engine = collaborators.engine
-    study = studies.find(engine, demo.study_instance_uid)
-    history = results.of_study(engine, study.id) if study else []
-    result = history[-1] if history else None
-    opened = deliveries.of_result(engine, result.id) if result else []
+    study, result, opened, to_pacs = _newest(collaborators.engine, demo)
     sent = bool(opened) and all(delivery.state in ARRIVED for delivery in opened)
     arrived_at = _arrival(pacs, demo.study_instance_uid)
     seconds = None if arrived_at is None else arrived_at - sent_at[demo.study_instance_uid]
     heat_maps = sum(capture.StudyInstanceUID == demo.study_instance_uid for capture in pacs.captures)
-    state = opened[-1].state if opened else None
+    state = to_pacs.state if to_pacs else None
     return _Outcome(demo, study, result, sent and arrived_at is not None, state, heat_maps, seconds)
 
 

@@ -37,10 +37,12 @@ class _Rule:
     state: ColumnElement[bool]
     column: InstrumentedAttribute[datetime] | InstrumentedAttribute[datetime | None]
     longest: timedelta
+    #: Whether somebody holds it until then, and keeps it that long; what only waits goes on at once.
+    is_lease: bool = False
 
 
 def bring_back(engine: Engine, now: datetime, waits: LongestWaits) -> int:
-    """Bring each time that lies too far ahead to where it can lie at most; returns how many there were."""
+    """Bring each time that lies too far ahead to now, and a lease to its whole length; returns how many there were."""
     return sum(_bring_back(engine, now, rule, waits.tolerance) for rule in _rules(waits))
 
 
@@ -49,8 +51,9 @@ def _bring_back(engine: Engine, now: datetime, rule: _Rule, tolerance: timedelta
     with reading(engine) as session:  # nearly always there are none, and a writer would hold up others
         if not session.scalar(select(func.count()).select_from(rule.table).where(too_far)):
             return 0
+    back_to = now + rule.longest if rule.is_lease else now
     with transaction(engine) as session:
-        statement = update(rule.table).where(too_far).values({rule.column: now + rule.longest})
+        statement = update(rule.table).where(too_far).values({rule.column: back_to})
         return session.connection().execute(statement).rowcount
 
 
@@ -69,7 +72,7 @@ def _study_rules(waits: LongestWaits) -> list[_Rule]:
         _Rule(Study, Study.status == StudyStatus.RECEIVING, Study.last_received_at, timedelta()),
         _Rule(Study, ready, Study.not_before, waits.analysis_retry),
         _Rule(Study, ready, Study.queued_at, timedelta()),
-        _Rule(Study, Study.status == StudyStatus.ANALYSING, Study.lease_until, waits.analysis_lease),
+        _Rule(Study, Study.status == StudyStatus.ANALYSING, Study.lease_until, waits.analysis_lease, is_lease=True),
     ]
 
 
@@ -79,10 +82,12 @@ def _delivery_rules(waits: LongestWaits) -> list[_Rule]:
     return [
         _Rule(Delivery, pending, Delivery.next_attempt_at, waits.delivery_retry),
         _Rule(Delivery, pending, Delivery.queued_at, timedelta()),
-        _Rule(Delivery, Delivery.state == DeliveryState.SENDING, Delivery.lease_until, waits.delivery_lease),
+        _Rule(
+            Delivery, Delivery.state == DeliveryState.SENDING, Delivery.lease_until, waits.delivery_lease, is_lease=True
+        ),
         _Rule(Delivery, asked, Delivery.confirm_at, waits.confirmation),
         _Rule(Delivery, asked, Delivery.queued_at, timedelta()),
-        _Rule(Delivery, asked, Delivery.lease_until, waits.delivery_lease),
+        _Rule(Delivery, asked, Delivery.lease_until, waits.delivery_lease, is_lease=True),
     ]
 
 
@@ -92,5 +97,5 @@ def _request_rules(waits: LongestWaits) -> list[_Rule]:
     return [
         _Rule(CommitmentRequest, pending, CommitmentRequest.next_attempt_at, waits.delivery_retry),
         _Rule(CommitmentRequest, pending, CommitmentRequest.queued_at, timedelta()),
-        _Rule(CommitmentRequest, answering, CommitmentRequest.lease_until, waits.delivery_lease),
+        _Rule(CommitmentRequest, answering, CommitmentRequest.lease_until, waits.delivery_lease, is_lease=True),
     ]

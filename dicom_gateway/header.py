@@ -15,6 +15,7 @@ from pydicom.filereader import read_file_meta_info, read_partial
 from pydicom.tag import BaseTag
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
+from dicom_gateway.bounded_reader import BoundedReader
 from dicom_gateway.patient_age import patient_age_years
 from dicom_gateway.projection import body_part, view_position
 from dicom_gateway.source_items import UNREADABLE, read_items, read_text, read_texts
@@ -70,7 +71,7 @@ class _PixelWatch:
 def _read(path: Path, stop_when: Callable[[BaseTag, str | None, int], bool] | None) -> Dataset:
     try:
         # pydicom's warnings quote values, and the oddities that they are about are dealt with on use.
-        with warnings.catch_warnings(), path.open("rb") as file:
+        with warnings.catch_warnings(), BoundedReader(path) as file:
             warnings.simplefilter("ignore")
             _check_inflated_size(path)
             ds: Dataset = read_partial(file, stop_when)

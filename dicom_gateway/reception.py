@@ -12,6 +12,7 @@ from pathlib import Path
 import structlog
 
 from dicom_gateway.associations import AssociationOpened
+from dicom_gateway.bounded_reader import BoundedReader
 from dicom_gateway.instance_identity import (
     SOP_CLASS_UID,
     SOP_INSTANCE_UID,
@@ -134,7 +135,7 @@ class Reception:
 def _identify(request: StoreRequest, spool: Spool) -> InstanceIdentity:
     """Read the identity and hold it against the command set; raises InstanceRefused, StoreUnavailable."""
     try:
-        with spool.path.open("rb") as file:
+        with BoundedReader(spool.path) as file:
             file.seek(spool.data_set_offset)
             identity = read_identity(file, spool.file_bytes, request.transfer_syntax_uid)
     except OSError as error:

@@ -35,17 +35,17 @@ def test_a_lease_from_a_clock_that_was_ahead_ends_in_time(engine: Engine) -> Non
     assert studies.expired_claims(engine, LATER + LEASE * 1.01) == [claim]
 
 
-def test_a_retry_from_a_clock_that_was_ahead_waits_no_longer_than_any(engine: Engine) -> None:
+def test_a_retry_from_a_clock_that_was_ahead_is_made_now(engine: Engine) -> None:
     """Of a study and of its report."""
     received(engine)
     claim = claimed(engine)
     studies.give_back(engine, claim, LATER + _AHEAD, "broken", timedelta(seconds=5))
     assert bring_back(engine, LATER, _WAITS) == 1
-    (study_id,) = studies.due(engine, LATER + _WAITS.analysis_retry, None)
-    claim = studies.claim(engine, study_id, "t2", LATER + _WAITS.analysis_retry, LEASE)  # type: ignore[assignment]
+    (study_id,) = studies.due(engine, LATER, None)
+    claim = studies.claim(engine, study_id, "t2", LATER, LEASE)  # type: ignore[assignment]
     (delivery_id,) = results.commit_result(engine, claim, suspected(), ["pacs"], LATER + _AHEAD) or []
     assert bring_back(engine, LATER, _WAITS) == 1
-    assert list(deliveries.due(engine, LATER + _WAITS.delivery_retry, None)) == [delivery_id]
+    assert list(deliveries.due(engine, LATER, None)) == [delivery_id]
 
 
 @pytest.mark.parametrize("ahead", [timedelta(), timedelta(seconds=29)], ids=["none", "as hosts differ"])

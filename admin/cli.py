@@ -32,6 +32,7 @@ class _Command:
 _COMMANDS = (
     _Command("serve", "admin.service_commands", "serve", _SERVICE),
     _Command("listen", "admin.service_commands", "listen", _SERVICE),
+    _Command("dicomweb", "admin.dicomweb_command", "dicomweb", _SERVICE),
     _Command("sweep", "admin.service_commands", "sweep", _SERVICE),
     _Command("work", "admin.service_commands", "work", _SERVICE),
     _Command("status", "admin.status_command", "status", _DAILY),
@@ -42,6 +43,8 @@ _COMMANDS = (
     _Command("failed", "admin.failed_commands", "app", _DAILY),
     _Command("commitments", "admin.commitments_commands", "app", _DAILY),
     _Command("reprocess", "admin.reprocess_command", "reprocess", _DAILY),
+    _Command("worklist", "admin.worklist_commands", "app", _SERVICE),
+    _Command("users", "admin.users_commands", "app", _DAILY),
     _Command("verify", "admin.verify_command", "verify", _DAILY),
     _Command("backup", "admin.backup_commands", "backup", _DAILY),
     _Command("restore", "admin.backup_commands", "restore", _DAILY),

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from admin.demo_announcements import DemoAnnouncements
 from admin.demo_outcome import DESTINATION, Outcome, faults_of, outcome_of, progress_of
 from admin.demo_table import outcome_table
+from admin.demo_worklist import WORKLIST_ENVIRONMENT, show_sign_in_link
 from admin.output import console
 from admin.service_process import ServiceProcess
 from config.load import forget_variables, load_settings
@@ -77,9 +78,9 @@ def _run(
     made = make_demo_studies(_SAMPLES, home / "to-send", seed=uuid4().hex)
     pacs_address = f"{_PACS_AE_TITLE}@127.0.0.1:{pacs.address[1]}"
     console.print("Starting the service ...")
-    with ServiceProcess(
-        home / "data", ["--dicom-port", "0"], _destination(pacs) | announced.destinations(pacs)
-    ) as service:
+    page = WORKLIST_ENVIRONMENT if stay_up else {}
+    environment = {**_destination(pacs), **announced.destinations(pacs), **page}
+    with ServiceProcess(home / "data", ["--dicom-port", "0"], environment) as service:
         host, port = service.wait_until_listening()
         listener = Destination("cxr-triage", "CXR_TRIAGE", host, port, _PACS_AE_TITLE)
         confirming.answer_to(listener)
@@ -93,6 +94,7 @@ def _run(
         if not faults:
             _say_all_is_well(outcomes)
         if stay_up:
+            show_sign_in_link(collaborators.engine, home / "data")
             _stay_up(service, home / "data", listener)
     return faults
 

@@ -11,11 +11,12 @@ from typing import Annotated
 
 import typer
 
+from admin.drills import kept
 from admin.drills.drill import Drill, DrillRun
 from admin.drills.registry import DRILLS
 from admin.drills.report import DrillResult, as_json, print_results
 from admin.drills.tally import Tally
-from admin.options import JsonOption
+from admin.options import ConfigOption, DataDirOption, JsonOption, settings_from
 from admin.output import console, print_json, print_table
 from config.load import forget_variables
 from domain.errors import ConfigurationInvalid, CxrTriageError
@@ -29,20 +30,25 @@ def drill(
     seed: Annotated[int | None, typer.Option(help="Makes the random choices again.", show_default=False)] = None,
     keep: Annotated[Path | None, typer.Option(help="Write the result there as JSON.", show_default=False)] = None,
     list_drills: Annotated[bool, typer.Option("--list", help="Name the drills and end.")] = False,
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
     json_output: JsonOption = False,
 ) -> None:
     """Run drills: the real service, on temporary folders of its own, is broken under load, and everything is counted.
 
-    Exit status 1 unless nothing is lost, reported twice, or stuck. Live data is never touched.
+    Exit status 1 unless nothing is lost, reported twice, or stuck. Live data is never touched; the last result of each
+    drill is kept in the data folder, if there is one, for the worklist's page of the service.
     """
     if list_drills:
         print_table(("drill", "what is broken", "rounds"), ((d.name, d.what, d.rounds) for d in DRILLS))
         return
+    settings = settings_from(config, data_dir)
     forget_variables()  # a drill's service is one of its own, whatever a real one here is set to
     seed = int(time.time()) if seed is None else seed
     chosen = _chosen(names or [])
     results = [_run(one, rounds or one.rounds, seed, quiet=json_output) for one in chosen]
     report = as_json(results, seed, datetime.now(UTC))
+    kept.keep(settings, report)
     if keep is not None:
         keep.write_text(json.dumps(report, indent=2) + "\n")
     if json_output:

@@ -37,7 +37,7 @@ from admin.training_options import (
     SeedOption,
     training_progress,
 )
-from model.card import ModelCard, check_version, read_card
+from model.card import ModelCard, check_version, read_card, write_card
 from model.card_page import card_page
 from model.card_rows import at_thresholds
 from model.classifier import Classifier, available_versions
@@ -118,6 +118,9 @@ def evaluate(
     plots: Annotated[
         Path | None, typer.Option("--plots", metavar="FOLDER", help="Also: write curves, ROC, examples, ... as PNG.")
     ] = None,
+    keep_reference: Annotated[
+        bool, typer.Option("--keep-reference", help="Also: write the spread of the probabilities into the model card.")
+    ] = False,
     weights: WeightsOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -137,6 +140,8 @@ def evaluate(
             answer["cues"] = _cues_of(classifier, evaluation)
         if deletion:
             answer["deletion_test"] = _deletion_of(classifier, images)
+        if keep_reference:
+            _keep_reference(root, classifier.card, evaluation)
         if plots is not None:
             answer["plots"] = _plots_of(serving, evaluation, plots)
     if as_json:
@@ -157,6 +162,12 @@ def _figures_of(classifier: Classifier, evaluation: "Evaluation") -> dict[str, A
         "per_class": {name: class_table(*scored, threshold) for name, threshold in thresholds.items()},
         "intervals_95": intervals(*scored, thresholds, evaluation.patients),
     }
+
+
+def _keep_reference(root: Path, card: ModelCard, evaluation: "Evaluation") -> None:
+    from model.reference import reference_of  # noqa: PLC0415 - imports scikit-learn
+
+    write_card(root / card.version, card.model_copy(update={"reference": reference_of(evaluation)}))
 
 
 def _perturbations_of(classifier: Classifier, evaluation: "Evaluation") -> list[dict[str, Any]]:

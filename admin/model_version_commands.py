@@ -1,27 +1,19 @@
 """`cxr-triage model activate`, `shadow` and `compare-live`: which version reads, and how two of them agree."""
 
-from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
 
-import numpy as np
 import typer
 
 from admin.changes import YesOption, confirm, operator
 from admin.database import open_database
 from admin.options import ConfigOption, DataDirOption, JsonOption, moment, settings_from
 from admin.output import console, print_json, print_table
-from db import model_roles, results
+from db import model_roles
 from db.model_roles import Role
-from db.tables import Result, Study
 from domain.errors import ConfigurationInvalid, Rejected
-from domain.finding import Assessment
 from worker.model_versions import ModelVersions
-
-#: Studies listed where two versions disagree most.
-_MOST_DIFFERENT = 10
+from worklist.shadow import Comparison, comparisons
 
 
 def activate(version: str, yes: YesOption = False, config: ConfigOption = None, data_dir: DataDirOption = None) -> None:
@@ -56,22 +48,6 @@ def _choose(role: Role, version: str | None, config: ConfigOption, data_dir: Dat
     console.print(f"{role.value}: was {before or 'the default' if role is Role.ACTIVE else before}, is {version}")
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """How the active and the shadow version agree on live studies."""
-
-    active: str
-    shadow: str
-    n: int
-    both_suspected: int
-    only_active_suspected: int
-    only_shadow_suspected: int
-    neither_suspected: int
-    mean_absolute_difference: float
-    #: Study Instance UIDs where the probabilities differ most, with both.
-    most_different: list[tuple[str, float, float]]
-
-
 def compare_live(
     since: Annotated[str | None, typer.Option(help="Results since: ISO 8601.", show_default=False)] = None,
     config: ConfigOption = None,
@@ -79,11 +55,7 @@ def compare_live(
     json_output: JsonOption = False,
 ) -> None:
     """Compare what the active and the shadow version said of the same live images."""
-    pairs = results.with_shadows(open_database(config, data_dir), moment(since))
-    by_versions: dict[tuple[str, str], list[tuple[Study, Result, Result]]] = defaultdict(list)
-    for pair in pairs:
-        by_versions[pair[1].model_version, pair[2].model_version].append(pair)
-    compared = [_compare(*versions, found) for versions, found in sorted(by_versions.items())]
+    compared = comparisons(open_database(config, data_dir), moment(since))
     if json_output:
         print_json([{field: getattr(c, field) for field in Comparison.__slots__} for c in compared])
         return
@@ -93,22 +65,3 @@ def compare_live(
         rows = [(field.replace("_", " "), getattr(comparison, field)) for field in Comparison.__slots__[:-1]]
         print_table(("what", "is"), rows)
         print_table(("most different studies", comparison.active, comparison.shadow), comparison.most_different)
-
-
-def _compare(active: str, shadow_version: str, pairs: Sequence[tuple[Study, Result, Result]]) -> Comparison:
-    said = [(a.assessment is Assessment.SUSPECTED, s.assessment is Assessment.SUSPECTED) for _, a, s in pairs]
-    # A pair exists only where an image was scored, so both have a probability.
-    scored = [(study.study_instance_uid, a.probability or 0.0, s.probability or 0.0) for study, a, s in pairs]
-    differences = np.array([abs(a - s) for _, a, s in scored])
-    order = np.argsort(-differences)[:_MOST_DIFFERENT]
-    return Comparison(
-        active=active,
-        shadow=shadow_version,
-        n=len(pairs),
-        both_suspected=said.count((True, True)),
-        only_active_suspected=said.count((True, False)),
-        only_shadow_suspected=said.count((False, True)),
-        neither_suspected=said.count((False, False)),
-        mean_absolute_difference=float(differences.mean()),
-        most_different=[scored[i] for i in order],
-    )

@@ -18,7 +18,7 @@ from worker.queue import ANALYSE_QUEUE, DELIVER_QUEUE
 
 def status(config: ConfigOption = None, data_dir: DataDirOption = None, json_output: JsonOption = False) -> None:
     """Show what needs a human read, studies, deliveries and commitment by state, queues, disk and model version."""
-    report = collect(settings_from(config, data_dir))
+    report = collect(Collaborators(settings_from(config, data_dir)))
     if json_output:
         print_json(report)
         return
@@ -27,10 +27,9 @@ def status(config: ConfigOption = None, data_dir: DataDirOption = None, json_out
     print_table(("what", "is"), rows)
 
 
-def collect(settings: Settings) -> dict[str, Any]:
+def collect(collaborators: Collaborators) -> dict[str, Any]:
     """Gather what `status` shows; a part that cannot be asked says so instead of stopping the rest."""
-    collaborators = Collaborators(settings)
-    engine = collaborators.engine
+    settings, engine = collaborators.settings, collaborators.engine
     schema.require_newest(engine)
     instances, stored_bytes = overview.instances_kept(engine)
     by_status = overview.studies_by_status(engine)

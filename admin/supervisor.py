@@ -136,9 +136,19 @@ def _children(settings: Settings, options: Sequence[str]) -> list[Child]:
         Child("sweep", [*ours, "sweep", *options]),
         *(Child(f"work-{q}", [*ours, "work", "--queue", q, *options], q) for q in (ANALYSE_QUEUE, DELIVER_QUEUE)),
     ]
+    if settings.worklist.enabled:
+        children.append(Child("worklist", [*ours, "worklist", *_common(options)]))
+    if settings.dicomweb.enabled:
+        children.append(Child("dicomweb", [*ours, "dicomweb", *options]))
     if _is_alone(settings):
         children.insert(0, Child(_BROKER, broker_command(settings)))
     return children
+
+
+def _common(options: Sequence[str]) -> list[str]:
+    """Give those of the options that the worklist has too; each is a pair of words."""
+    pairs = zip(options[::2], options[1::2], strict=True)
+    return [word for name, value in pairs if name in {"--config", "--data-dir"} for word in (name, value)]
 
 
 def _is_alone(settings: Settings) -> bool:
@@ -164,7 +174,8 @@ def _only_service(settings: Settings) -> Iterator[IO[str]]:
             raise ConfigurationInvalid(
                 f"another cxr-triage serve uses {settings.service.data_dir}: stop it, or choose another --data-dir"
             ) from None
-        (settings.run_dir / "listener.json").unlink(missing_ok=True)
+        for published in ("listener.json", "worklist.json", "dicomweb.json"):
+            (settings.run_dir / published).unlink(missing_ok=True)
         yield lock
 
 

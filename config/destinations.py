@@ -1,10 +1,11 @@
 """Where results go: one table of the settings file for each destination, by the way that it is reached."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import Field, SecretStr, model_validator
 
-from config.section import AeTitle, Host, PduBytes, PeerPort, Seconds, Section
+from config.section import AeTitle, Host, PduBytes, PeerPort, Seconds, Section, is_loopback_url
 from config.tls import DestinationTlsSettings
 
 #: For logs and listings; unique among all destinations of every kind.
@@ -59,3 +60,38 @@ class Hl7DestinationSettings(Section):
     receiving_application: _Hl7Name = ""
     receiving_facility: _Hl7Name = ""
     processing_id: Literal["P", "T", "D"] = "P"
+
+
+class DicomwebDestinationSettings(Section):
+    """One DICOMweb server that reports go to by STOW-RS."""
+
+    name: _Name
+    url: Annotated[str, Field(max_length=1024)]
+    bearer_token: SecretStr = SecretStr("")
+    connect_timeout_seconds: Seconds = 10.0
+    response_timeout_seconds: Seconds = 60.0
+    tls: DestinationTlsSettings | None = None
+    report_format: Literal["measurement_report", "basic_text"] = "measurement_report"
+    heat_map: bool = False
+
+    @model_validator(mode="after")
+    def _goes_where_it_may(self) -> Self:
+        try:
+            parts = urlsplit(self.url)
+            is_address = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            is_address = False
+        if not is_address or parts.query or parts.fragment or "@" in parts.netloc or not self.url.isprintable():
+            message = "url must be the http:// or https:// address of the service, without user, query or fragment"
+            raise ValueError(message)
+        if parts.scheme == "http" and self.tls is not None:
+            message = "tls needs a url that begins with https://"
+            raise ValueError(message)
+        token = self.bearer_token.get_secret_value()
+        if parts.scheme == "http" and token and not is_loopback_url(self.url):
+            message = "bearer_token would cross the network in the clear: url must begin with https://"
+            raise ValueError(message)
+        if not token.isascii() or (token and not token.isprintable()) or " " in token:
+            message = "bearer_token must be ASCII, without spaces"
+            raise ValueError(message)
+        return self

@@ -1,7 +1,9 @@
 """What the settings' sections have in common."""
 
 import re
+from ipaddress import ip_address
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -77,3 +79,12 @@ class Section(BaseModel):
     """One table of the settings file: every key known, every value fixed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def is_loopback_url(url: str) -> bool:
+    """Say whether a URL leads to this machine, by address or as localhost."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -7,11 +7,18 @@ from pydantic import Field, IPvAnyNetwork, PositiveInt, SecretStr, field_validat
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from config.commitment import CommitmentSettings
-from config.destinations import DestinationSettings, Hl7DestinationSettings, UpsDestinationSettings
+from config.destinations import (
+    DestinationSettings,
+    DicomwebDestinationSettings,
+    Hl7DestinationSettings,
+    UpsDestinationSettings,
+)
+from config.dicomweb import DicomwebSettings
 from config.operations import BackPressureSettings, RetentionSettings
 from config.peers import PeerName, PeerSettings, contradictions
 from config.section import AeTitle, Host, ListenPort, PduBytes, Processes, Seconds, Section, WholeSeconds
 from config.tls import ListenerTlsSettings
+from config.worklist import WorklistSettings
 
 #: CXR_SECTION__KEY is the environment twin of section.key.
 PREFIX = "CXR_"
@@ -157,9 +164,12 @@ class Settings(BaseSettings):
     commitment: CommitmentSettings
     reading_worklist: ReadingWorklistSettings
     peers: dict[PeerName, PeerSettings] = {}
+    worklist: WorklistSettings
+    dicomweb: DicomwebSettings
     destinations: tuple[DestinationSettings, ...] = ()
     ups_destinations: tuple[UpsDestinationSettings, ...] = ()
     hl7_destinations: tuple[Hl7DestinationSettings, ...] = ()
+    dicomweb_destinations: tuple[DicomwebDestinationSettings, ...] = ()
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
@@ -207,6 +217,7 @@ class Settings(BaseSettings):
         names = [destination.name for destination in self.destinations]
         names += [destination.name for destination in self.ups_destinations]
         names += [destination.name for destination in self.hl7_destinations]
+        names += [destination.name for destination in self.dicomweb_destinations]
         if self.reading_worklist.ups_scp:
             names.append(READING_WORKLIST)
         return tuple(names)

@@ -22,6 +22,8 @@ class DeliveryChoice:
     since: datetime | None = None
     until: datetime | None = None
     ids: tuple[int, ...] | None = None
+    #: Made before the delivery of this id.
+    before_id: int | None = None
 
 
 def chosen(
@@ -53,3 +55,5 @@ def _conditions(choice: DeliveryChoice) -> Iterator[ColumnElement[bool]]:
         yield Delivery.created_at < choice.until
     if choice.ids is not None:
         yield Delivery.id.in_(choice.ids)
+    if choice.before_id is not None:
+        yield Delivery.id < choice.before_id

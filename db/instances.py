@@ -9,7 +9,7 @@ from sqlalchemy import Engine, and_, exists, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from db import events
+from db import events, worklist_entries
 from db.events import EventKind
 from db.session import reading, transaction
 from db.tables import Association, Base, Instance, Result, Study
@@ -179,6 +179,7 @@ def _note_own_output(session: Session, study: Study, new: NewInstance) -> None:
 
 
 def _reopen(session: Session, study: Study, new: NewInstance) -> None:
+    worklist_entries.note_image(session, study, new.received_at)
     study.last_received_at = max(study.last_received_at, new.received_at)
     if study.status is StudyStatus.RECEIVING:
         return

@@ -45,6 +45,18 @@ def reports_of(engine: Engine, result_id: int) -> Sequence[Report]:
         return session.scalars(select(Report).where(Report.result_id == result_id).order_by(Report.id)).all()
 
 
+def of_study(engine: Engine, study_id: int, without_class: str) -> Sequence[tuple[Report, Result]]:
+    """List what is kept for every result of a study but one SOP class, the newest first, each with its result."""
+    query = (
+        select(Report, Result)
+        .join(Result, Result.id == Report.result_id)
+        .where(Result.study_id == study_id, Report.sop_class_uid != without_class)
+        .order_by(Result.id.desc(), Report.id.desc())
+    )
+    with reading(engine) as session:
+        return session.execute(query).all()
+
+
 def report_by_uid(engine: Engine, sop_instance_uid: str) -> Report | None:
     """Give one kept report or capture."""
     with reading(engine) as session:

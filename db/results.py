@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Engine, and_, select
 from sqlalchemy.orm import Session, aliased
 
-from db import events, studies
+from db import events, studies, worklist_entries
 from db.events import EventKind
 from db.heat_maps import NewHeatMap
 from db.session import reading, transaction
@@ -57,6 +57,7 @@ def commit_result(
         if shadow is not None:
             session.add(_row(session, claim, shadow, now, is_shadow=True))
         session.flush()
+        worklist_entries.note_result(session, result, now)
         if new.heat_map is not None:
             session.add(new.heat_map.row_of(result.id))
         deliveries = [_delivery(result.id, name, now) for name in destinations]

@@ -59,6 +59,14 @@ def upgrade(engine: Engine, revision: str = "head") -> str:
     return current_revision(engine) or ""
 
 
+def downgrade(engine: Engine, revision: str) -> None:
+    """Take the schema back to an older revision, with the loss of what only newer ones keep. For tests of upgrades."""
+    config = _config()
+    config.attributes["engine"] = engine
+    with store_errors():
+        command.downgrade(config, revision)
+
+
 def require_newest(engine: Engine) -> None:
     """Raise ConfigurationInvalid unless the schema is the one that this code needs."""
     file = database_file(engine)

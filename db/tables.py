@@ -43,7 +43,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         return None if value is None else value.replace(tzinfo=UTC)
 
 
-def _enum(kind: type[Any]) -> Enum:
+def enum_column(kind: type[Any]) -> Enum:
     """Store the value as text: readable in SQL, and a new member needs no migration of the type."""
     return Enum(kind, native_enum=False, length=32, values_callable=lambda members: [m.value for m in members])
 
@@ -61,14 +61,14 @@ class Base(DeclarativeBase):
     )
     type_annotation_map: ClassVar[dict[Any, Any]] = {
         datetime: UtcDateTime,
-        StudyStatus: _enum(StudyStatus),
-        DeliveryState: _enum(DeliveryState),
-        CommitmentState: _enum(CommitmentState),
-        Assessment: _enum(Assessment),
-        RefusalCode: _enum(RefusalCode),
-        ReadingPriority: _enum(ReadingPriority),
-        QueuePriority: _enum(QueuePriority),
-        WorkitemState: _enum(WorkitemState),
+        StudyStatus: enum_column(StudyStatus),
+        DeliveryState: enum_column(DeliveryState),
+        CommitmentState: enum_column(CommitmentState),
+        Assessment: enum_column(Assessment),
+        RefusalCode: enum_column(RefusalCode),
+        ReadingPriority: enum_column(ReadingPriority),
+        QueuePriority: enum_column(QueuePriority),
+        WorkitemState: enum_column(WorkitemState),
         dict[str, Any]: JSON,
         list[dict[str, Any]]: JSON,
         list[str]: JSON,
@@ -131,7 +131,7 @@ class Association(Base):
     seen_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
 
-    __table_args__ = (Index(None, "current_study_id", "closed_at"),)
+    __table_args__ = (Index(None, "current_study_id", "closed_at"), Index(None, "opened_at"))
 
 
 class Instance(Base):
@@ -193,7 +193,7 @@ class Result(Base):
     #: The newest earlier result of the study.
     supersedes_id: Mapped[int | None] = mapped_column(ForeignKey("result.id"))
 
-    __table_args__ = (UniqueConstraint("study_id", "revision", "model_version"),)
+    __table_args__ = (UniqueConstraint("study_id", "revision", "model_version"), Index(None, "created_at"))
 
 
 class HeatMap(Base):
@@ -268,6 +268,21 @@ class Delivery(Base):
         Index(None, "state", "next_attempt_at"),
         Index(None, "state", "confirm_at"),
     )
+
+
+class Process(Base):
+    """One process of the service, on whatever host: its last sign of life."""
+
+    __tablename__ = "process"
+
+    #: Random, for one run of the process.
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    #: listen, sweep, work-analyse, work-deliver, work-all or worklist.
+    name: Mapped[str] = mapped_column(String(32))
+    host: Mapped[str] = mapped_column(String(255))
+    pid: Mapped[int]
+    started_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
 
 
 class ModelRole(Base):

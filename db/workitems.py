@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Engine, case, select
 
-from db import events
+from db import events, worklist_entries
 from db.events import EventKind
 from db.session import reading, transaction
 from db.tables import Result
@@ -31,20 +31,21 @@ class NewWorkitem:
 
 
 def add(engine: Engine, new: NewWorkitem, now: datetime) -> bool:
-    """Put a workitem on the list, SCHEDULED; False when it is there already, in whatever state.
+    """Put a workitem on the list, in the state of its study on the page; False when it is there already.
 
     Raises StoreUnavailable.
     """
     with transaction(engine) as session:
         if session.scalar(select(Workitem.id).where(Workitem.sop_instance_uid == new.sop_instance_uid)) is not None:
             return False
+        state = worklist_entries.state_of_new_workitem(session, new.result_id)
         row = Workitem(
             sop_instance_uid=new.sop_instance_uid,
             result_id=new.result_id,
-            state=WorkitemState.SCHEDULED,
+            state=state,
             reading_priority=new.reading_priority,
             waiting_since=new.waiting_since,
-            transaction_uid="",
+            transaction_uid="" if state is WorkitemState.SCHEDULED else worklist_entries.new_transaction_uid(),
             performer_ae_title="",
             attributes=new.attributes,
             created_at=now,
@@ -70,6 +71,13 @@ def by_uid(engine: Engine, sop_instance_uid: str) -> StoredWorkitem | None:
         return _stored(row) if row is not None else None
 
 
+def study_of(engine: Engine, sop_instance_uid: str) -> int | None:
+    """Give the study that a workitem asks to have read."""
+    query = select(Result.study_id).join(Workitem, Workitem.result_id == Result.id)
+    with reading(engine) as session:
+        return session.scalar(query.where(Workitem.sop_instance_uid == sop_instance_uid))
+
+
 def update(
     engine: Engine, sop_instance_uid: str, decide: Callable[[StoredWorkitem], Decision], now: datetime
 ) -> Verdict:
@@ -90,6 +98,7 @@ def update(
             detail = {"sop_instance_uid": sop_instance_uid, "state": row.state.value, "by": row.performer_ae_title}
             study_id = session.get_one(Result, row.result_id).study_id
             events.record(session, now, EventKind.WORKITEM_CHANGED, study_id, **detail)
+            worklist_entries.follow_workitem(session, row, now)
         return decision.verdict
 
 

@@ -10,22 +10,21 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from pydicom.uid import UID
 from pynetdicom.association import Association
 from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.dimse_messages import C_ECHO_RQ, C_STORE_RQ, DIMSEMessage
 from pynetdicom.dimse_primitives import C_CANCEL, C_STORE
-from pynetdicom.dsutils import create_file_meta, encode_file_meta
 from pynetdicom.pdu_primitives import P_DATA
 from pynetdicom.presentation import PresentationContext
 
+from dicom_gateway.file_meta import FileMeta, own_file_meta
 from dicom_gateway.instance_identity import MALFORMED, InstanceRefused
 from dicom_gateway.receiving_message import MessageInMemory
 from dicom_gateway.receiving_normalised import NormalisedService
 from dicom_gateway.room import Room
 from dicom_gateway.spool import Spool
 from dicom_gateway.status import Status
-from dicom_gateway.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, is_valid_uid
+from dicom_gateway.uids import is_valid_uid
 from dicom_gateway.upper_layer import ProtocolViolation
 
 _log = structlog.get_logger()
@@ -39,7 +38,6 @@ _MAXIMUM_COMMAND_BYTES = 1 << 16
 _MAXIMUM_OUTSTANDING = 4
 #: The state machine's event for an invalid PDU, PS3.8 Table 9-10: it sends A-ABORT.
 _INVALID_PDU = "Evt19"
-_PREAMBLE = b"\0" * 128 + b"DICM"
 
 
 class ReceivingDimse(DIMSEServiceProvider):  # type: ignore[misc]  # pynetdicom is untyped here
@@ -160,7 +158,7 @@ class ReceivingDimse(DIMSEServiceProvider):  # type: ignore[misc]  # pynetdicom 
     def _open_spool(self, context_id: int, request: C_STORE) -> Spool:
         transfer_syntax = self._context(context_id).transfer_syntax[0]
         is_valid = is_valid_uid(str(request.AffectedSOPInstanceUID))
-        file_meta = _file_meta(request, transfer_syntax) if is_valid else b""
+        file_meta = _file_meta(request, str(transfer_syntax)) if is_valid else b""
         spool = Spool(self._new_temporary(), file_meta, self._maximum_object_bytes, self._room)
         self._spools.append(spool)
         if not is_valid:
@@ -211,14 +209,7 @@ class ReceivingDimse(DIMSEServiceProvider):  # type: ignore[misc]  # pynetdicom 
         raise ProtocolViolation("message under a presentation context that was not accepted")
 
 
-def _file_meta(request: C_STORE, transfer_syntax: UID) -> bytes:
-    """Encode what precedes the data set in a DICOM file, PS3.10 section 7.1."""
-    meta = create_file_meta(
-        sop_class_uid=request.AffectedSOPClassUID,
-        sop_instance_uid=request.AffectedSOPInstanceUID,
-        transfer_syntax=transfer_syntax,
-        implementation_uid=UID(IMPLEMENTATION_CLASS_UID),
-        implementation_version=IMPLEMENTATION_VERSION_NAME,
+def _file_meta(request: C_STORE, transfer_syntax_uid: str) -> bytes:
+    return own_file_meta(
+        FileMeta(str(request.AffectedSOPClassUID), str(request.AffectedSOPInstanceUID), transfer_syntax_uid)
     )
-    encoded: bytes = encode_file_meta(meta)
-    return _PREAMBLE + encoded

@@ -16,6 +16,7 @@ from dicom_gateway.bounded_reader import BoundedReader
 from dicom_gateway.instance_identity import (
     SOP_CLASS_UID,
     SOP_INSTANCE_UID,
+    STUDY_INSTANCE_UID,
     InstanceIdentity,
     InstanceRefused,
     read_identity,
@@ -63,7 +64,7 @@ class ReceivedInstance:
 
 @dataclass(frozen=True, slots=True)
 class StoreRequest:
-    """One C-STORE request with its data set on disk."""
+    """One C-STORE request, or one part of a STOW-RS request, with its data set on disk."""
 
     sop_class_uid: str
     sop_instance_uid: str
@@ -71,6 +72,8 @@ class StoreRequest:
     #: None when the request came without a data set.
     spool: Spool | None
     association: AssociationOpened
+    #: The one study that the request is about; empty for any.
+    study_instance_uid: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +145,8 @@ def _identify(request: StoreRequest, spool: Spool) -> InstanceIdentity:
         raise InstanceRefused(mismatch, "SOP Class UID differs from the command set", SOP_CLASS_UID)
     if identity.sop_instance_uid != request.sop_instance_uid:
         raise InstanceRefused(mismatch, "SOP Instance UID differs from the command set", SOP_INSTANCE_UID)
+    if request.study_instance_uid not in ("", identity.study_instance_uid):
+        raise InstanceRefused(mismatch, "Study Instance UID differs from the address", STUDY_INSTANCE_UID)
     return identity
 
 

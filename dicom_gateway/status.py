@@ -41,6 +41,8 @@ class Status(IntEnum):
     DATA_SET_DOES_NOT_MATCH = 0xA900
     #: PS3.4 Table B.2-1: error, cannot understand (Cxxx).
     CANNOT_UNDERSTAND = 0xC000
+    #: PS3.18 section 10.5 (after PS3.3 C.14.1.1): referenced transfer syntax not supported.
+    TRANSFER_SYNTAX_NOT_SUPPORTED = 0xC122
     #: PS3.4 Table B.2-1: warning, coercion of data elements.
     COERCED = 0xB000
     #: PS3.4 Table B.2-1: warning, elements discarded.

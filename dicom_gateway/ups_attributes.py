@@ -99,3 +99,11 @@ def final_state_met(attributes: Dataset, state: WorkitemState) -> bool:
 def _valued(attributes: Dataset, sequence: str, keywords: tuple[str, ...]) -> bool:
     items = attributes.get(sequence) or ()
     return any(all(item.get(keyword) for keyword in keywords) for item in items)
+
+
+def states_asked_for(keys: Dataset) -> list[WorkitemState] | None:
+    """Give the states that a query asks for, so that the others are not even read; None for any."""
+    value = keys.get("ProcedureStepState")
+    texts = [value] if isinstance(value, str) else list(value or ())
+    wanted = [state for state in WorkitemState if state.value in texts]
+    return wanted if wanted and len(wanted) == len(texts) else None

@@ -5,7 +5,6 @@ Subscriptions (UPS Watch and Event) are not offered: who wants to know asks agai
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -18,29 +17,13 @@ from pynetdicom.presentation import build_context
 from dicom_gateway.attribute_matching import matches, requested
 from dicom_gateway.offered_service import OfferedService
 from dicom_gateway.source_items import UNREADABLE
-from dicom_gateway.ups_attributes import (
-    as_json,
-    final_state_met,
-    from_json,
-    merged_update,
-    shown,
-    with_cancellation_time,
-)
+from dicom_gateway.ups_attributes import as_json, shown, states_asked_for
+from dicom_gateway.ups_changes import cancel, changed_state, transaction_uid_of, updated
 from dicom_gateway.ups_push import REQUEST_CANCEL
 from dicom_gateway.ups_status import STATUS_OF, UpsStatus
 from dicom_gateway.ups_workitem import UPS_PULL, UPS_PUSH, UPS_QUERY
 from domain.errors import StoreUnavailable
-from domain.workitem import (
-    Decision,
-    Lock,
-    StoredWorkitem,
-    Verdict,
-    Workitems,
-    WorkitemState,
-    judge_cancel_request,
-    judge_state_change,
-    judge_update,
-)
+from domain.workitem import Lock, StoredWorkitem, Verdict, Workitems, WorkitemState
 
 _log = structlog.get_logger()
 #: Push for cancel requests and N-GET, Pull for performers, Query for who only looks.
@@ -89,7 +72,7 @@ class UpsScp:
         """Answer C-FIND in reading order, PS3.4 CC.2.8."""
         try:
             keys = event.identifier
-            states, wanted = _states(keys), {int(tag) for tag in keys.keys()}  # noqa: SIM118 - iterating gives elements
+            states, wanted = states_asked_for(keys), {int(tag) for tag in keys.keys()}  # noqa: SIM118 - iterating gives elements
             for workitem in self._workitems.listed(states):
                 if event.is_cancelled:
                     yield UpsStatus.CANCEL, None
@@ -136,19 +119,8 @@ class UpsScp:
 
     def _set(self, event: evt.Event) -> _Answer:
         changes = event.modification_list
-        transaction_uid = str(changes.get("TransactionUID", "") or "")
         uid = str(event.request.RequestedSOPInstanceUID)
-        is_whole = True
-
-        def decide(workitem: StoredWorkitem) -> Decision:
-            nonlocal is_whole
-            verdict = judge_update(workitem.lock, transaction_uid)
-            if verdict is not Verdict.GRANTED:
-                return Decision(verdict)
-            attributes, is_whole = merged_update(from_json(workitem.attributes), changes)
-            return Decision(verdict, replace(workitem, attributes=as_json(attributes)))
-
-        verdict = self._workitems.update(uid, decide)
+        verdict, is_whole = updated(self._workitems, uid, changes, transaction_uid_of(changes))
         _log.info("workitem_set", sop_instance_uid=uid, verdict=verdict.value)
         ignored = verdict is Verdict.GRANTED and not is_whole
         return (UpsStatus.ATTRIBUTES_NOT_SUPPORTED if ignored else STATUS_OF[verdict]), None
@@ -156,7 +128,8 @@ class UpsScp:
     def _act(self, event: evt.Event) -> _Answer:
         uid = str(event.request.RequestedSOPInstanceUID)
         if event.action_type == CHANGE_STATE:
-            verdict = self._change_state(uid, event)
+            performer = str(event.assoc.requestor.ae_title)
+            verdict = changed_state(self._workitems, uid, event.action_information, performer)
         elif event.action_type == REQUEST_CANCEL:
             verdict = self._workitems.update(uid, cancel)
         else:
@@ -164,29 +137,6 @@ class UpsScp:
             return (UpsStatus.NO_EVENT_REPORTS if is_subscription else UpsStatus.NO_SUCH_ACTION), None
         _log.info("workitem_action", sop_instance_uid=uid, action=event.action_type, verdict=verdict.value)
         return STATUS_OF[verdict], None
-
-    def _change_state(self, uid: str, event: evt.Event) -> Verdict:
-        information = event.action_information
-        try:
-            state = WorkitemState(str(information.get("ProcedureStepState", "")))
-        except ValueError:
-            return Verdict.SCHEDULED_ONLY_BY_CREATION
-        transaction_uid = str(information.get("TransactionUID", "") or "")
-        performer = str(event.assoc.requestor.ae_title)
-
-        def decide(workitem: StoredWorkitem) -> Decision:
-            attributes = from_json(workitem.attributes)
-            if state is WorkitemState.CANCELED:
-                attributes = with_cancellation_time(attributes)
-            is_met = final_state_met(attributes, state)
-            verdict = judge_state_change(workitem.lock, state, transaction_uid, final_state_met=is_met)
-            if verdict is not Verdict.GRANTED:
-                return Decision(verdict)
-            lock = Lock(state, transaction_uid)
-            changed = replace(workitem, lock=lock, attributes=as_json(attributes), performer_ae_title=performer)
-            return Decision(verdict, changed)
-
-        return self._workitems.update(uid, decide)
 
 
 def _created(event: evt.Event, on_new: Callable[[StoredWorkitem], bool]) -> _Answer:
@@ -200,16 +150,6 @@ def _created(event: evt.Event, on_new: Callable[[StoredWorkitem], bool]) -> _Ans
     return (UpsStatus.SUCCESS if is_new else UpsStatus.DUPLICATE_SOP_INSTANCE), None
 
 
-def cancel(workitem: StoredWorkitem) -> Decision:
-    """Cancel a workitem that nobody has claimed, for `Workitems.update`."""
-    verdict = judge_cancel_request(workitem.lock.state)
-    if verdict is not Verdict.GRANTED:
-        return Decision(verdict)
-    attributes = with_cancellation_time(from_json(workitem.attributes))
-    changed = replace(workitem, lock=Lock(WorkitemState.CANCELED, ""), attributes=as_json(attributes))
-    return Decision(verdict, changed)
-
-
 def _guarded(answer: Callable[[], _Answer]) -> _Answer:
     """Answer what the peer sent wrongly, and a store that is away, with a status instead of an abort."""
     try:
@@ -219,14 +159,6 @@ def _guarded(answer: Callable[[], _Answer]) -> _Answer:
         return UpsStatus.PROCESSING_FAILURE, None
     except UNREADABLE:
         return UpsStatus.PROCESSING_FAILURE, None
-
-
-def _states(keys: Dataset) -> list[WorkitemState] | None:
-    """Give the states that a query asks for, so that the others are not even read; None for any."""
-    value = keys.get("ProcedureStepState")
-    texts = [value] if isinstance(value, str) else list(value or ())
-    wanted = [state for state in WorkitemState if state.value in texts]
-    return wanted if wanted and len(wanted) == len(texts) else None
 
 
 def _match(keys: Dataset, attributes: Dataset) -> Dataset:

@@ -4,6 +4,7 @@ Priority is only ever raised, never lowered below what was ordered (ARCHITECTURE
 """
 
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from domain.finding import Assessment
@@ -50,3 +51,14 @@ def reading_priority(assessment: Assessment, ordered: Iterable[str] = ()) -> Rea
     stated = [_ORDERED.get(text.strip().upper(), ReadingPriority.ROUTINE) for text in ordered]
     raised = ReadingPriority.HIGH if assessment is Assessment.SUSPECTED else ReadingPriority.ROUTINE
     return min([raised, *stated], key=lambda priority: priority.rank)
+
+
+def reading_position(priority: ReadingPriority, waiting_since: datetime, max_wait: timedelta) -> datetime:
+    """Give the moment by which the reading worklist is sorted: whoever's is earlier is read earlier.
+
+    Each step of priority is worth `max_wait` (zero or more) of waiting. So the more urgent stands first, then who has
+    waited longest; a study that has waited longer than `max_wait` rises above what newly comes in one step above it;
+    and nothing that arrives more than `max_wait` a step later is ever read before it. It does not depend on when one
+    looks: no study moves but by others being read or raised.
+    """
+    return waiting_since + priority.rank * max_wait

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from domain.distribution import BINS, Reference
 from domain.errors import ConfigurationInvalid
 from domain.finding import OperatingPoint
 from model.figures import Figures
@@ -118,6 +119,26 @@ class Calibration(_Part):
         return probabilities
 
 
+class ProbabilityReference(_Part):
+    """How the probabilities are spread on images whose truth is known: counts in ten bins from 0 to 1, by class."""
+
+    #: What was scored, in words.
+    data_set: Text
+    normal: tuple[int, ...] = Field(min_length=BINS, max_length=BINS)
+    pneumonia: tuple[int, ...] = Field(min_length=BINS, max_length=BINS)
+
+    @model_validator(mode="after")
+    def _hold_both_classes(self) -> "ProbabilityReference":
+        if min(*self.normal, *self.pneumonia) < 0 or not sum(self.normal) or not sum(self.pneumonia):
+            raise ValueError("a reference counts images of both classes")
+        return self
+
+    @property
+    def spread(self) -> Reference:
+        """The counts, to calculate with."""
+        return Reference(self.normal, self.pneumonia)
+
+
 class ModelCard(_Part):
     """Everything that is known about one version."""
 
@@ -145,6 +166,8 @@ class ModelCard(_Part):
     operating_points: tuple[CardOperatingPoint, ...] = Field(min_length=1)
     default_operating_point: Text
     figures: tuple[Figures, ...]
+    #: None: made before it was kept.
+    reference: ProbabilityReference | None = None
     #: Empty: made elsewhere.
     curve: tuple[EpochRecord, ...]
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from model.card import ModelCard
+from domain.distribution import BINS
+from model.card import ModelCard, ProbabilityReference
 from model.card_rows import CURVE_COLUMNS, at_thresholds, curve_rows, figure_cell, rate_rows
 from model.figures import Figures
 
@@ -21,6 +22,8 @@ def card_page(card: ModelCard) -> str:
         *(_section("Figures", list(_figures(figures))) for figures in card.figures),
         _section("Files", [_table(("file", "sha256"), [(f"`{n}`", f"`{h}`") for n, h in sorted(card.files.items())])]),
     ]
+    if card.reference is not None:
+        parts.insert(-1, _section("Spread of the probabilities", list(_reference(card.reference))))
     if card.curve:
         parts.append(_section("Training curve", list(_curve(card))))
     return "\n\n".join(parts) + "\n"
@@ -83,6 +86,16 @@ def _figures(figures: Figures) -> Iterator[str]:
         f"{figures.brier:.4f}, expected calibration error {figures.ece:.4f}."
     )
     yield _table(("", *at_thresholds(figures)), list(rate_rows(figures)))
+
+
+def _reference(reference: ProbabilityReference) -> Iterator[str]:
+    yield (
+        f"What live probabilities are held against. On {reference.data_set}, share of pneumonia "
+        f"{reference.spread.prevalence:.3f}; images in each bin:"
+    )
+    bins = [f"{number / BINS:.1f}" for number in range(BINS)]
+    rows = [(name, *map(str, getattr(reference, name))) for name in ("normal", "pneumonia")]
+    yield _table(("from", *bins), rows)
 
 
 def _curve(card: ModelCard) -> Iterator[str]:

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn import metrics
 
+from domain.distribution import BINS, bins_of
 from domain.finding import OperatingPoint
 from model.figures import Confusion, Figures, Rates
 
@@ -14,8 +15,6 @@ Labels = npt.NDArray[np.int64]
 Probabilities = npt.NDArray[np.float64]
 
 _EVEN_THRESHOLD = 0.5
-#: Of equal width, from probability 0 to 1.
-BINS = 10
 _BOTH_CLASSES = 2
 
 
@@ -84,11 +83,6 @@ def expected_calibration_error(labels: Labels, probabilities: Probabilities) -> 
     """Average |mean probability - share of pneumonia| over ten bins of equal width, weighted by their images."""
     gaps = np.bincount(bins_of(probabilities), weights=probabilities - labels, minlength=BINS)
     return float(np.abs(gaps).sum() / len(labels))
-
-
-def bins_of(probabilities: Probabilities) -> npt.NDArray[np.int64]:
-    """Give the bin (N,) of each probability (N,), counted from 0."""
-    return np.minimum((probabilities * BINS).astype(np.int64), BINS - 1)
 
 
 def _confusion(labels: Labels, called: npt.NDArray[np.bool_]) -> Confusion:

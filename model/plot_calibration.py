@@ -7,7 +7,8 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from model.measure import BINS, Measured, bins_of
+from domain.distribution import BINS, bins_of
+from model.measure import Measured
 from model.plot_style import FAINT, INK, NORMAL, SMALL, head, new_figure, plain_axes
 
 #: Standard deviations of a 95 % interval.

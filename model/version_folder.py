@@ -30,6 +30,7 @@ from model.evaluate import evaluate
 from model.gate_version import features_of_network, fit_for_version
 from model.gated_classifier import GatedClassifier
 from model.measure import Labels
+from model.reference import reference_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,7 @@ def _measured(card: ModelCard, folder: Path, source: VersionSource) -> ModelCard
     """Write the card, evaluate the version as it will serve, and write the card again with the figures."""
     write_card(folder, card)
     serving = GatedClassifier.load(folder.parent, card.version)
-    figures = evaluate(serving, source.validation, data_set=source.data_set).figures
-    measured = card.model_copy(update={"figures": (figures,)})
+    evaluation = evaluate(serving, source.validation, data_set=source.data_set)
+    measured = card.model_copy(update={"figures": (evaluation.figures,), "reference": reference_of(evaluation)})
     write_card(folder, measured)
     return measured

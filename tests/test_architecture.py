@@ -7,7 +7,8 @@ _TRAINING_ONLY = ("tensorflow", "keras", "sklearn", "onnx", "matplotlib", "torch
 
 
 @pytest.mark.parametrize(
-    "module", ["admin.cli", "worker.listening", "worker.process", "worker.bootstrap", "worker.readiness"]
+    "module",
+    ["admin.cli", "worker.listening", "worker.process", "worker.bootstrap", "worker.readiness", "worklist.serving"],
 )
 def test_the_live_service_loads_no_training_library(module: str) -> None:
     """What a live study passes through imports nothing of the train and transfer extras."""

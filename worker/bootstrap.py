@@ -6,6 +6,7 @@ from celery import Celery
 
 from config.destinations import CalledPeerSettings
 from config.settings import Settings
+from db.reading_worklist import ReadingWorklist
 from db.session import Engine, make_engine
 from dicom_gateway.association_policy import AssociationPolicy
 from dicom_gateway.association_scu import Destination
@@ -24,7 +25,6 @@ from worker.intake import Intake
 from worker.intake_watch import IntakeWatch
 from worker.queue import Doorbell, make_celery
 from worker.readiness import Readiness
-from worker.reading_worklist import ReadingWorklist
 from worker.retention import Retention
 from worker.sender_ways import SenderWays
 

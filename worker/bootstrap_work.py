@@ -5,10 +5,16 @@ Apart from it, because the listener and the sweep start faster, and stay smaller
 
 from functools import cached_property
 
-from config.destinations import DestinationSettings, Hl7DestinationSettings, UpsDestinationSettings
+from config.destinations import (
+    DestinationSettings,
+    DicomwebDestinationSettings,
+    Hl7DestinationSettings,
+    UpsDestinationSettings,
+)
 from config.settings import READING_WORKLIST
 from dicom_gateway.codes import FindingScheme
 from dicom_gateway.report import BASIC_TEXT_SR, REPORT_SOP_CLASSES
+from dicom_gateway.stow_scu import WebDestination
 from hl7_gateway.oru import Addresses
 from hl7_gateway.sending import Hl7Peer
 from model.card import ModelCard, check_version, read_card
@@ -19,17 +25,31 @@ from worker.captures import CaptureKeeper
 from worker.confirming import DeliveryConfirmation, Keeper
 from worker.couriers import Courier, StorageCourier
 from worker.delivery import ReportDelivery
+from worker.gateway_values import client_tls
 from worker.hl7_courier import Hl7Courier
 from worker.model_versions import ModelVersions, weights_root
 from worker.report_choice import ReportChoice
 from worker.reporting import ReportKeeper
+from worker.stow_courier import StowCourier
 from worker.ups_courier import UpsCourier
 from worker.worklist_courier import WorklistCourier
 
 
-def report_sop_classes(settings: DestinationSettings) -> tuple[str, ...]:
+def report_sop_classes(settings: DestinationSettings | DicomwebDestinationSettings) -> tuple[str, ...]:
     """Give what a report for a destination may be written as, best first."""
     return (BASIC_TEXT_SR,) if settings.report_format == "basic_text" else REPORT_SOP_CLASSES
+
+
+def web_destination(settings: DicomwebDestinationSettings) -> WebDestination:
+    """Give the values that the gateway needs to reach one DICOMweb server."""
+    return WebDestination(
+        name=settings.name,
+        url=settings.url.rstrip("/"),
+        bearer_token=settings.bearer_token.get_secret_value(),
+        connect_timeout_seconds=settings.connect_timeout_seconds,
+        response_timeout_seconds=settings.response_timeout_seconds,
+        tls=client_tls(settings.tls),
+    )
 
 
 def hl7_peer(settings: Hl7DestinationSettings) -> Hl7Peer:
@@ -83,6 +103,10 @@ class WorkCollaborators(Collaborators):
         }
         couriers |= {settings.name: self._ups_courier(settings) for settings in self.settings.ups_destinations}
         couriers |= {settings.name: self._hl7_courier(settings) for settings in self.settings.hl7_destinations}
+        couriers |= {
+            settings.name: StowCourier(self._choice_for(settings), web_destination(settings))
+            for settings in self.settings.dicomweb_destinations
+        }
         if self.settings.reading_worklist.ups_scp:
             couriers[READING_WORKLIST] = self._worklist_courier()
         return ReportDelivery(self.engine, couriers, self.settings.delivery, confirmed=self._keepers.keys())
@@ -143,7 +167,7 @@ class WorkCollaborators(Collaborators):
                 return self._choice_for(settings)
         return None
 
-    def _choice_for(self, settings: DestinationSettings) -> ReportChoice:
+    def _choice_for(self, settings: DestinationSettings | DicomwebDestinationSettings) -> ReportChoice:
         return ReportChoice(
             self.engine,
             self.reports,

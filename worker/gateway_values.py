@@ -4,6 +4,7 @@ from pathlib import Path
 
 import structlog
 
+from config.dicomweb import DicomwebSettings
 from config.peers import PeerSettings
 from config.settings import Settings
 from config.tls import DestinationTlsSettings, ListenerTlsSettings
@@ -26,6 +27,18 @@ def server_tls(settings: ListenerTlsSettings) -> ServerTls | None:
         key=Path(settings.key),
         authorities=_path(settings.ca),
         requires_client_certificate=settings.require_client_certificate,
+    )
+
+
+def dicomweb_tls(settings: DicomwebSettings) -> ServerTls | None:
+    """Give the TLS of STOW-RS; None when it is off, or done by a proxy."""
+    if not settings.tls_certificate:
+        return None
+    return ServerTls(
+        certificate=Path(settings.tls_certificate),
+        key=Path(settings.tls_key),
+        authorities=_path(settings.client_ca),
+        requires_client_certificate=bool(settings.client_ca),
     )
 
 
@@ -59,7 +72,9 @@ def peer_profile(name: str, settings: PeerSettings) -> PeerProfile:
 def all_tls(settings: Settings) -> dict[str, ServerTls | ClientTls]:
     """Give every use of TLS that is switched on, by what it is for."""
     uses: dict[str, ServerTls | ClientTls | None] = {"listener": server_tls(settings.listener.tls)}
+    uses |= {"dicomweb": dicomweb_tls(settings.dicomweb)} if settings.dicomweb.enabled else {}
     uses |= {d.name: client_tls(d.tls) for d in (*settings.destinations, *settings.ups_destinations)}
+    uses |= {d.name: client_tls(d.tls) for d in settings.dicomweb_destinations}
     answered = {name: peer.answer_to for name, peer in settings.peers.items() if peer.answer_to is not None}
     uses |= {f"answers to {name}": client_tls(place.tls) for name, place in answered.items()}
     return {name: tls for name, tls in uses.items() if tls is not None}

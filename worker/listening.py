@@ -49,11 +49,16 @@ def _receive(collaborators: Collaborators, stop: threading.Event, swept: int) ->
     try:
         _publish_address(settings, scp)
         _log.info("listening", ae_title=settings.listener.ae_title, half_received_swept=swept)
-        while not stop.wait(_HEARTBEAT_SECONDS):
-            _give_signs_of_life(intake)
+        tell_of_open_associations(intake, stop)
     finally:
         scp.stop()
         _withdraw_address(settings)
+
+
+def tell_of_open_associations(intake: Intake, stop: threading.Event) -> None:
+    """Give signs of life of them until `stop` is set."""
+    while not stop.wait(_HEARTBEAT_SECONDS):
+        _give_signs_of_life(intake)
 
 
 def _give_signs_of_life(intake: Intake) -> None:

@@ -1,12 +1,12 @@
 """The courier to our own reading worklist: a delivery like any other, so that none is forgotten."""
 
 from config.settings import READING_WORKLIST
+from db.reading_worklist import ReadingWorklist
 from db.workitems import NewWorkitem
 from dicom_gateway.ups_attributes import attributes_of
-from dicom_gateway.ups_scp import cancel
+from dicom_gateway.ups_changes import cancel
 from worker.announcing import Announcer
 from worker.couriers import Receipt
-from worker.reading_worklist import ReadingWorklist
 from worker.report_choice import ReportChoice
 
 _LABEL = "Reading worklist"

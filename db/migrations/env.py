@@ -4,7 +4,7 @@ from alembic import context
 from sqlalchemy import Engine, text
 
 from db.session import transaction
-from db.tables import Base
+from db.worklist_tables import Base
 
 #: Any number, the same in every process: one migrates, the others wait.
 _LOCK = 0x43585254

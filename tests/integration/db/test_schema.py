@@ -7,7 +7,7 @@ from sqlalchemy import Engine, text
 
 from db import heat_maps, instances, reports, results, schema, studies
 from db.session import make_engine, reading, transaction
-from db.tables import Base
+from db.worklist_tables import Base
 from domain.errors import ConfigurationInvalid, StoreUnavailable
 
 FIRST_SCHEMA_ROWS = """

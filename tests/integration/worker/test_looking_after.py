@@ -10,8 +10,6 @@ from structlog.testing import capture_logs
 from typer.testing import CliRunner
 
 from admin.cli import build_app
-from admin.event_words import words_of
-from admin.waiting_words import waits_for
 from db import deliveries, events, instances, studies
 from db.instances import close_association
 from db.studies import mark_ready
@@ -23,6 +21,8 @@ from tests.integration.db.builders import new_instance
 from tests.integration.worker.stored import results_of, store_study, study_of
 from tests.integration.worker.test_analysis import break_pipeline
 from worker.bootstrap_work import WorkCollaborators
+from worklist.event_words import words_of
+from worklist.waiting_words import waits_for
 
 
 class Commands:

@@ -8,7 +8,12 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from config.destinations import DestinationSettings, Hl7DestinationSettings, UpsDestinationSettings
+from config.destinations import (
+    DestinationSettings,
+    DicomwebDestinationSettings,
+    Hl7DestinationSettings,
+    UpsDestinationSettings,
+)
 from config.load import DEFAULTS_FILE, known_keys, load_settings, variable_of
 from config.peers import PeerSettings
 from config.tls import DestinationTlsSettings
@@ -25,7 +30,7 @@ def keys_of(table: dict[str, Any], stem: str = "") -> set[str]:
 
 def test_default_toml_holds_every_key_and_no_other() -> None:
     """What is documented is what exists."""
-    tables = {"destinations", "ups_destinations", "hl7_destinations", "peers"}
+    tables = {"destinations", "ups_destinations", "hl7_destinations", "dicomweb_destinations", "peers"}
     assert keys_of(tomllib.loads(DEFAULTS_FILE.read_text())) == set(known_keys()) - tables
 
 
@@ -55,6 +60,7 @@ def test_every_key_of_tls_to_a_destination_is_documented() -> None:
         ("destinations", DestinationSettings),
         ("ups_destinations", UpsDestinationSettings),
         ("hl7_destinations", Hl7DestinationSettings),
+        ("dicomweb_destinations", DicomwebDestinationSettings),
     ],
 )
 def test_every_destination_key_is_documented(table: str, kind: type[BaseModel]) -> None:

@@ -1,4 +1,4 @@
-"""The reading worklist, given to the UPS SCP: see `domain.workitem.Workitems`."""
+"""The reading worklist, given to the UPS SCP and to UPS-RS: see `domain.workitem.Workitems`."""
 
 from collections.abc import Callable, Collection
 

@@ -1,4 +1,4 @@
-"""What each kind of event means, and by which rule it came to that; for `why`."""
+"""What each kind of event means, and by which rule it came to that."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -67,6 +67,15 @@ _WORDS = {
     ),
     EventKind.DELIVERY_RESEND: EventWords("delivery {delivery_id} made due again by {by}", "the kept bytes are sent"),
     EventKind.STUDY_REPORTED: EventWords("reported", "every destination has the newest report"),
+    EventKind.STUDY_TAKEN: EventWords("taken by {by}", "one reader at a time, here or on another system"),
+    EventKind.STUDY_GIVEN_BACK: EventWords("given back by {by}"),
+    EventKind.STUDY_READ: EventWords("read by {by}"),
+    EventKind.CLAIM_EXPIRED: EventWords(
+        "free again: {held_by} held it for {after_minutes} minutes", "worklist.claim_minutes are over"
+    ),
+    EventKind.STUDY_VIEWED: EventWords("looked at by {by}"),
+    EventKind.REPORT_DOWNLOADED: EventWords("report downloaded by {by}: {sop_instance_uid}"),
+    EventKind.FEEDBACK_GIVEN: EventWords("{by} says: {verdict} (result {result_id})"),
 }
 
 

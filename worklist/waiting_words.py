@@ -1,4 +1,4 @@
-"""What a study waits for, and for how long still; for `why`."""
+"""What a study waits for, and for how long still."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta

@@ -1,0 +1,52 @@
+"""Signs of life of this process, written into the database from a thread of its own."""
+
+import os
+import socket
+import threading
+import uuid
+
+import structlog
+
+from config.settings import Settings
+from db import processes
+from db.processes import Life
+from db.session import Engine, make_engine
+from domain.clock import utc_now
+from domain.errors import Transient
+
+_log = structlog.get_logger()
+#: Seconds between two signs of life.
+SIGN_SECONDS = 10.0
+#: Seconds of silence after which a process counts as gone: some signs may come late, on a machine that is busy.
+SILENT_SECONDS = 60.0
+
+
+def give_signs_of_life(settings: Settings, name: str, stop: threading.Event) -> threading.Thread:
+    """Begin to write them, until `stop` is set; `name` is what the process is for."""
+    thread = threading.Thread(target=_run, args=(settings, name, stop), name="signs-of-life", daemon=True)
+    thread.start()
+    return thread
+
+
+def _run(settings: Settings, name: str, stop: threading.Event) -> None:
+    # An engine of its own: a worker's pool processes are forked from the others.
+    engine = make_engine(settings.database_url)
+    life = Life(uuid.uuid4().hex, name, socket.gethostname(), os.getpid(), utc_now())
+    try:
+        while True:
+            try:
+                processes.note_alive(engine, life, utc_now())
+            except Transient as error:
+                _log.warning("sign_of_life_not_written", error=type(error).__name__)
+            if stop.wait(SIGN_SECONDS):
+                break
+        _end(engine, life)
+    finally:
+        engine.dispose()
+
+
+def _end(engine: Engine, life: Life) -> None:
+    try:
+        processes.note_ended(engine, life)
+    except Transient as error:
+        _log.warning("end_not_written", error=type(error).__name__)

@@ -1,0 +1,1 @@
+"""The reading worklist: the page that radiologists look at."""

@@ -276,7 +276,7 @@ def test_what_failed_is_listed_and_tried_again(program: Program, engine: Engine,
 
 def test_the_service_says_what_the_command_says(program: Program, engine: Engine, uid: str) -> None:
     """The answer is that of the function which the command calls."""
-    assert program().get(f"{API}/service").json()["RECEIVING"] == 1
+    assert program().get(f"{API}/service").json()["studies"]["RECEIVING"] == 1
     del engine, uid
 
 

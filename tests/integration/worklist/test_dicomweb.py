@@ -18,6 +18,7 @@ from config.settings import Settings
 from db import instances, studies
 from db.session import make_engine
 from dicom_gateway.instance_store import InstanceStore
+from dicom_gateway.raw_peer import data_set_of
 from dicom_gateway.reception import ReceivedInstance
 from dicom_gateway.report import BASIC_TEXT_SR
 from dicom_gateway.room import Level, Room
@@ -25,7 +26,7 @@ from dicom_gateway.stow_reception import StowReception
 from domain.errors import ConfigurationInvalid, StoreUnavailable
 from domain.water_marks import WaterMarks
 from tests.authority import Authority
-from tests.integration.gateway.instances import UIDS, as_file, data_set_of, encoded, image
+from tests.integration.gateway.instances import UIDS, as_file, encoded, image
 from tests.integration.worklist.stow import AUTHORISED, CONTENT_TYPE, TOKEN, body, stow_server, stow_settings
 from worker.intake import Intake
 from worker.stow_receiving import stow_config

@@ -8,7 +8,9 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine, update
 from structlog.testing import capture_logs
 
+from admin.page_desk import desk_of
 from config.load import load_settings
+from config.settings import Settings
 from db.session import transaction
 from db.worklist_tables import WorklistEntry
 from dicom_gateway.instance_store import InstanceStore
@@ -69,10 +71,12 @@ def test_every_kind_of_answer_has_the_policy(sign_in: SignIn, engine: Engine, ui
         assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-def test_by_tls_cookies_are_secure_and_kept_to_this_host(engine: Engine, store: InstanceStore) -> None:
+def test_by_tls_cookies_are_secure_and_kept_to_this_host(
+    engine: Engine, store: InstanceStore, service: Settings
+) -> None:
     """And browsers are told to use nothing else from then on."""
     settings = load_settings(None, {"worklist": {"trusted_proxies": ["192.0.2.1"]}}).worklist
-    app = make_app(engine, store, settings)
+    app = make_app(engine, store, settings, desk_of(service))
     browser = TestClient(app, base_url="https://worklist.example", follow_redirects=False)
     answer = try_to_sign_in(browser, "anna", PASSWORD)
     app.state.renderer.stop()

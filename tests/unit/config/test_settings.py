@@ -254,9 +254,9 @@ def test_variables_are_named_after_their_keys() -> None:
 
 def test_a_password_is_not_shown() -> None:
     """The representation of the settings, which ends up in tracebacks, masks the URL."""
-    settings = load_settings(None, {"database": {"url": "postgresql://u:secret@h/n"}})
-    assert settings.database_url == "postgresql://u:secret@h/n"
-    assert "secret" not in repr(settings)
+    settings = load_settings(None, {"database": {"url": "postgresql://u:hunter2@h/n"}})
+    assert settings.database_url == "postgresql://u:hunter2@h/n"
+    assert "hunter2" not in repr(settings)
 
 
 def test_each_table_of_destinations_is_set_by_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:

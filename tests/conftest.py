@@ -1,6 +1,7 @@
 """Fixtures that more than one folder of tests uses: real databases, each empty and migrated."""
 
 import itertools
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +29,28 @@ def postgres_server() -> Iterator[PostgresServer]:
         server.cleanup()
 
 
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres_server: PostgresServer) -> str:
+    """The name of a migrated database, which others are copied from: a copy takes a fraction of twelve migrations."""
+    postgres_server.psql("CREATE DATABASE migrated")
+    _migrate(postgres_server.get_uri("migrated"))
+    return "migrated"
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same as a file."""
+    path = tmp_path_factory.mktemp("migrated") / "migrated.sqlite"
+    _migrate(f"sqlite:///{path}")
+    return path
+
+
+def _migrate(url: str) -> None:
+    made = make_engine(url)
+    schema.upgrade(made)
+    made.dispose()
+
+
 @pytest.fixture
 def postgres_url(postgres_server: PostgresServer) -> str:
     """The URL of a new, empty PostgreSQL database."""
@@ -43,10 +66,20 @@ def sqlite_url(tmp_path: Path) -> str:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+def migrated_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty migrated database, once SQLite and once PostgreSQL."""
+    if request.param == "sqlite":
+        copied = shutil.copy(request.getfixturevalue("migrated_sqlite"), tmp_path / "test.sqlite")
+        return f"sqlite:///{copied}"
+    name, server = f"test_{next(_numbers)}", request.getfixturevalue("postgres_server")
+    server.psql(f"CREATE DATABASE {name} TEMPLATE {request.getfixturevalue('migrated_postgres')}")
+    url: str = server.get_uri(name)
+    return url
+
+
+@pytest.fixture
+def engine(migrated_url: str) -> Iterator[Engine]:
     """An empty migrated database, once SQLite and once PostgreSQL."""
-    fixture = {"sqlite": "sqlite_url", "postgresql": "postgres_url"}[request.param]
-    made = make_engine(request.getfixturevalue(fixture))
-    schema.upgrade(made)
+    made = make_engine(migrated_url)
     yield made
     made.dispose()

@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine
@@ -14,40 +15,36 @@ from admin.page_desk import desk_of
 from config.load import load_settings
 from config.settings import Settings
 from config.worklist import WorklistSettings
-from db import accounts, api_tokens, schema
+from db import accounts, api_tokens
 from db.session import make_engine
 from dicom_gateway.instance_store import InstanceStore
 from domain.clock import utc_now
 from domain.reading import Role
 from worklist.app import make_app
-from worklist.passwords import hash_password
 
 PASSWORD = "correct horse battery"  # noqa: S105 - of a test's account
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest) -> str:
-    """A new, empty database, once SQLite and once PostgreSQL."""
-    url: str = request.getfixturevalue({"sqlite": "sqlite_url", "postgresql": "postgres_url"}[request.param])
-    return url
+@pytest.fixture(scope="session")
+def password_hash() -> str:
+    """What is kept of PASSWORD, made with little work: a hash says itself how it is verified."""
+    return PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
 
 
 @pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
+def engine(migrated_url: str, password_hash: str) -> Iterator[Engine]:
     """The database, migrated, with two readers and an admin."""
-    made = make_engine(database_url)
-    schema.upgrade(made)
-    kept = hash_password(PASSWORD)
+    made = make_engine(migrated_url)
     for name, role in (("anna", Role.READER), ("ben", Role.READER), ("chief", Role.ADMIN)):
-        accounts.add(made, name, kept, role, utc_now())
+        accounts.add(made, name, password_hash, role, utc_now())
     yield made
     made.dispose()
 
 
 @pytest.fixture
-def service(database_url: str, tmp_path: Path) -> Settings:
+def service(migrated_url: str, tmp_path: Path) -> Settings:
     """The defaults, of a service on this database and a folder of its own."""
-    return load_settings(None, {"service": {"data_dir": tmp_path}, "database": {"url": database_url}})
+    return load_settings(None, {"service": {"data_dir": tmp_path}, "database": {"url": migrated_url}})
 
 
 @pytest.fixture

@@ -8,10 +8,11 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import Engine, event, insert
+from sqlalchemy.orm import Session
 
 from db import accounts, events, feedback, reading, results, schema, studies, workitems, worklist, worklist_entries
 from db.session import make_engine, transaction
-from db.tables import Result, Study
+from db.tables import Base, Result, Study
 from db.worklist import Column, Filters
 from db.worklist_tables import Account, WorklistEntry
 from domain.finding import Assessment
@@ -142,10 +143,10 @@ def fill(engine: Engine, number: int) -> None:
         ids = range(1, number + 1)
         study = {"revision": 1, "status": StudyStatus.REPORTED, "attempts": 1, "queue_priority": QueuePriority.LIVE}
         times = {"first_received_at": NOW, "last_received_at": NOW}
-        session.execute(insert(Study), [{"id": n, "study_instance_uid": f"1.2.{n}", **study, **times} for n in ids])
+        _add(session, Study, [{"id": n, "study_instance_uid": f"1.2.{n}", **study, **times} for n in ids])
         result = {"revision": 1, "model_version": "m1", "assessment": Assessment.NOT_DETECTED, "created_at": NOW}
         lists = {"considered": [], "notes": [], "reading_priority": ReadingPriority.ROUTINE, "is_shadow": False}
-        session.execute(insert(Result), [{"id": n, "study_id": n, **result, **lists} for n in ids])
+        _add(session, Result, [{"id": n, "study_id": n, **result, **lists} for n in ids])
         entry = {"reader": "", "state_changed_at": NOW, "reading_priority": ReadingPriority.ROUTINE, "rank": 2}
         rows = [
             {
@@ -161,9 +162,15 @@ def fill(engine: Engine, number: int) -> None:
             }
             for n in ids
         ]
-        session.execute(insert(WorklistEntry), rows)
+        _add(session, WorklistEntry, rows)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql("ANALYZE")
+
+
+def _add(session: Session, table: type[Base], rows: list[dict[str, object]]) -> None:
+    """Many rows a statement: PostgreSQL's driver asks the server once for each statement."""
+    for start in range(0, len(rows), 1000):
+        session.execute(insert(table).values(rows[start : start + 1000]))
 
 
 def test_ten_thousand_open_studies_cost_a_page_of_rows_and_no_table_scan(engine: Engine) -> None:

@@ -43,25 +43,22 @@ class Word:
 
 def answers(engine: Engine, since: datetime) -> Sequence[Answer]:
     """List the results made since then, oldest first, those of shadow versions too."""
-    query = select(Result, Study.first_received_at).join(Study, Study.id == Result.study_id)
+    # Columns, not rows of Result: a month's are many, and their lists and operating points are not wanted.
+    query = select(
+        Result.id.label("result_id"),
+        Result.study_id,
+        Result.revision,
+        Result.model_version,
+        Result.is_shadow,
+        Result.assessment,
+        Result.probability,
+        Result.refusal_code,
+        Result.created_at,
+        Study.first_received_at.label("arrived_at"),
+    ).join(Study, Study.id == Result.study_id)
     query = query.where(Result.created_at >= since).order_by(Result.created_at, Result.id)
     with reading(engine) as session:
-        return [_answer(result, arrived_at) for result, arrived_at in session.execute(query)]
-
-
-def _answer(result: Result, arrived_at: datetime) -> Answer:
-    return Answer(
-        result_id=result.id,
-        study_id=result.study_id,
-        revision=result.revision,
-        model_version=result.model_version,
-        is_shadow=result.is_shadow,
-        assessment=result.assessment,
-        probability=result.probability,
-        refusal_code=result.refusal_code,
-        created_at=result.created_at,
-        arrived_at=arrived_at,
-    )
+        return [Answer(**row) for row in session.execute(query).mappings()]
 
 
 def first_moments(engine: Engine, since: datetime, kind: EventKind) -> dict[int, datetime]:

@@ -18,6 +18,7 @@ from admin.drills.report import DrillResult, as_json, print_results
 from admin.drills.tally import Tally
 from admin.options import ConfigOption, DataDirOption, JsonOption, settings_from
 from admin.output import console, print_json, print_table
+from admin.progress import progress
 from config.load import forget_variables
 from domain.errors import ConfigurationInvalid, CxrTriageError
 
@@ -70,8 +71,9 @@ def _run(drill: Drill, rounds: int, seed: int, *, quiet: bool) -> DrillResult:
     if not quiet:
         console.print(f"{drill.name}: {drill.what}; {rounds} rounds, seed {seed} ...", highlight=False)
     chance = random.Random(f"{seed} {drill.name}")  # noqa: S311 - moments to break at, no secrets
-    with tempfile.TemporaryDirectory(prefix="cxr-drill-", ignore_cleanup_errors=True) as folder:
+    folders = tempfile.TemporaryDirectory(prefix="cxr-drill-", ignore_cleanup_errors=True)
+    with folders as folder, progress(drill.name, rounds) as on_round:
         try:
-            return DrillResult(drill.name, drill.run(DrillRun(rounds, chance, Path(folder) / "drill")))
+            return DrillResult(drill.name, drill.run(DrillRun(rounds, chance, Path(folder) / "drill", on_round)))
         except (CxrTriageError, TimeoutError) as error:
             return DrillResult(drill.name, Tally(), f"{type(error).__name__}: {error}")

@@ -78,7 +78,7 @@ _FAULTS: tuple[Callable[[Rig, DrillRun, int, Sequence[str]], None], ...] = (_rep
 
 def _broker(run: DrillRun) -> Tally:
     with Rig(run.folder) as rig:
-        for number in range(run.rounds):
+        for number in run.each_round():
             load = new_load(rig, f"broker-{number}")
             with load:
                 _FAULTS[number % len(_FAULTS)](rig, run, number, load.study_uids)

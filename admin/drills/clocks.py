@@ -31,7 +31,7 @@ _TOO_LATE = ('"analysis_overtaken"', '"recorded": false', '"delivery_retry"', '"
 
 def _jumps(run: DrillRun) -> Tally:
     with Rig(run.folder) as rig:
-        for number in range(run.rounds):
+        for number in run.each_round():
             load = new_load(rig, f"jump-{number}")
             with load:
                 for _ in range(_JUMPS):
@@ -47,7 +47,7 @@ def _jumps(run: DrillRun) -> Tally:
 
 def _sleepers(run: DrillRun) -> Tally:
     with Rig(run.folder) as rig:
-        for number in range(run.rounds):
+        for number in run.each_round():
             point, queue = _STANDS[number % len(_STANDS)]
             _sleep_past_lease(rig, f"sleeper-{number}", point, queue)
         return count(rig, run.rounds)

@@ -28,7 +28,7 @@ _CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '
 
 def _sqlite(run: DrillRun) -> Tally:
     with Rig(run.folder) as rig:
-        for number in range(run.rounds):
+        for number in run.each_round():
             load = new_load(rig, f"sqlite-{number}")
             is_long = number % _LONG_LOCK_EVERY == _LONG_LOCK_EVERY - 1
             seconds = _LONG_LOCK_SECONDS if is_long else run.chance.uniform(*_LOCK_SECONDS)
@@ -113,7 +113,7 @@ _FAULTS: tuple[Callable[[Server], AbstractContextManager[None]], ...] = (
 def _postgresql(run: DrillRun) -> Tally:
     run.folder.mkdir(parents=True)
     with _server(run.folder / "pg") as server, Rig(run.folder / "rig", _on(server)) as rig:
-        for number in range(run.rounds):
+        for number in run.each_round():
             load = new_load(rig, f"pg-{number}")
             with load:
                 time.sleep(run.chance.uniform(0, 1.5))

@@ -40,7 +40,7 @@ _REFUSALS = (
 def _refusing_disk(run: DrillRun) -> Tally:
     refusals = list(_REFUSALS)
     with Rig(run.folder) as rig:
-        for number in range(run.rounds):
+        for number in run.each_round():
             if number % len(refusals) == 0:
                 run.chance.shuffle(refusals)
             point, error_number = refusals[number % len(refusals)]
@@ -59,7 +59,7 @@ def _full_disk(run: DrillRun) -> Tally:
         _small_disk(run.folder / "disk") as disk,
         Rig(run.folder / "rig", _NO_BACK_PRESSURE, data_dir=disk / "data") as rig,
     ):
-        for number in range(run.rounds):
+        for number in run.each_round():
             load = new_load(rig, f"full-{number}")
             with load:
                 time.sleep(run.chance.uniform(0, 1.0))
@@ -117,7 +117,7 @@ _DAMAGES: tuple[Callable[[Path], None], ...] = (_flip, _truncate, Path.unlink)
 
 def _damaged_files(run: DrillRun) -> Tally:
     with Rig(run.folder) as rig:
-        for number in range(run.rounds):
+        for number in run.each_round():
             xray = write_image(run.folder / "to-send", f"damage-{number}", 1)
             with rig.failpoints.armed(Failpoint.ANALYSE_AFTER_CLAIM, Arming(FailAction.PAUSE)):
                 send(rig, [xray])

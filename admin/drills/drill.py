@@ -1,7 +1,7 @@
 """What a drill is."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,14 @@ class DrillRun:
     chance: random.Random
     #: Not made yet; the drill's own.
     folder: Path
+    #: Told how many rounds are over.
+    on_round: Callable[[int], None] = lambda _: None
+
+    def each_round(self) -> Iterator[int]:
+        """Give each round's number, from 0, and tell when it is over."""
+        for number in range(self.rounds):
+            yield number
+            self.on_round(number + 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ _NOT_ON_THE_WAY = {"purge"}
 def _random_kills(run: DrillRun) -> Tally:
     victims = list(_VICTIMS)
     with Rig(run.folder) as rig:
-        for number in range(run.rounds):
+        for number in run.each_round():
             if number % len(victims) == 0:
                 run.chance.shuffle(victims)
             load = new_load(rig, f"kill-{number}")
@@ -46,7 +46,7 @@ def _random_kills(run: DrillRun) -> Tally:
 def _kills_at_steps(run: DrillRun) -> Tally:
     points = [point for point in Failpoint if _family(point) not in _NOT_ON_THE_WAY]
     with Rig(run.folder) as rig:
-        for number in range(run.rounds):
+        for number in run.each_round():
             if number % len(points) == 0:
                 run.chance.shuffle(points)
             _kill_at(rig, points[number % len(points)], f"step-{number}")

@@ -44,7 +44,7 @@ _MOST_OPEN = 2 * _PROCESSES
 
 def _manners(run: DrillRun) -> Tally:
     with Rig(run.folder, _PATIENT_WITH_LOSSES, destination={"response_timeout_seconds": _RESPONSE_SECONDS}) as rig:
-        for number in range(run.rounds):
+        for number in run.each_round():
             load = new_load(rig, f"pacs-{number}")
             over_at = _MANNERS[number % len(_MANNERS)](rig, run, load)
             rig.settle(load.study_uids, over_at)

@@ -28,7 +28,7 @@ _MOST_GROWTH_BYTES = 32 << 20
 def _peers(run: DrillRun) -> Tally:
     with Rig(run.folder, _SHORT_TIMES) as rig:
         pid, first = rig.pid_of("listen"), 0
-        for number in range(run.rounds):
+        for number in run.each_round():
             _round(rig, run, number)
             first = first or _resident_bytes(pid)
         if rig.pid_of("listen") != pid:

@@ -27,7 +27,7 @@ _LIMITS = {
 
 def _poison(run: DrillRun) -> Tally:
     with Rig(run.folder, _LIMITS) as rig:
-        for number in range(run.rounds):
+        for number in run.each_round():
             xrays = [write_image(run.folder / "to-send", f"poison-{number}-{action.value}", 1) for action in _POISONS]
             poisons = dict(zip((xray.study_instance_uid for xray in xrays), _POISONS, strict=True))
             rig.ledger.to_fail.update(poisons)

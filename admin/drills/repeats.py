@@ -14,7 +14,7 @@ from domain.errors import Rejected
 
 def _same_uid(run: DrillRun) -> Tally:
     with Rig(run.folder) as rig:
-        for number in range(run.rounds):
+        for number in run.each_round():
             first = write_image(run.folder / "to-send", f"same-{number}", 1)
             other = write_image(run.folder / "to-send", f"same-{number}", 1, variant=1)
             uids = send(rig, [first])
@@ -44,7 +44,7 @@ def _expect(rig: Rig, study_instance_uid: str, *, revisions: int, differing: int
 
 def _interleaved(run: DrillRun) -> Tally:
     with Rig(run.folder) as rig:
-        for number in range(run.rounds):
+        for number in run.each_round():
             names = [f"mixed-{number}-{study}" for study in range(3)]
             xrays = write_studies(run.folder / "to-send", names, 3)
             sent = [*xrays, *run.chance.sample(xrays, 3)]

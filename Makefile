@@ -9,7 +9,7 @@ INSTALL := $(PIP) install --require-hashes
 UV_COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q
 
 .DEFAULT_GOAL := help
-.PHONY: help venv venv-test venv-train venv-transfer demo up test drills check pytest locks clean
+.PHONY: help venv venv-test venv-train venv-transfer demo up test drills screenshots check pytest locks clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -32,6 +32,9 @@ test: check pytest ## every check and every test
 
 drills: $(VENV)/.test ## break the service in every known way, for some hours, and count what is lost
 	$(BIN)/cxr-triage drill
+
+screenshots: $(VENV)/.test ## take the pictures of the worklist's pages in docs/figures again (needs Debian's chromium)
+	CI=true WORKLIST_SCREENSHOTS=docs/figures $(BIN)/python -m pytest -q tests/browser/test_make_up.py
 
 check: $(VENV)/.test ## ruff, mypy, import-linter
 	$(BIN)/ruff check .

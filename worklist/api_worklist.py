@@ -59,7 +59,7 @@ def _page(request: Request, query: WorklistQuery, text: str) -> WorklistPage:
         show=query.show,
         priority=query.priority,
         not_analysed=query.not_analysed,
-        q=text,
+        find="",  # the text comes by itself
         sort=query.sort,
         reverse=query.reverse,
         page=1,
@@ -68,7 +68,13 @@ def _page(request: Request, query: WorklistQuery, text: str) -> WorklistPage:
     place = _place(query, order)
     # One more than is shown says whether there is a next page.
     found = worklist.page_after(
-        engine, state.filters, query.sort, max_wait, place, descending=state.descending, limit=query.limit + 1
+        engine,
+        state.filters(text),
+        query.sort,
+        max_wait,
+        place,
+        descending=state.descending,
+        limit=query.limit + 1,
     )
     shown = found.rows[: query.limit]
     now = utc_now()

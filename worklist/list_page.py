@@ -6,8 +6,8 @@ from datetime import timedelta
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Query, Request
-from fastapi.responses import Response, StreamingResponse
+from fastapi import APIRouter, Form, Query, Request
+from fastapi.responses import RedirectResponse, Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from config.worklist import WorklistSettings
@@ -20,8 +20,12 @@ from worklist.access import Visitor, WhoAsks
 from worklist.changes import Changes
 from worklist.list_views import ListViews
 from worklist.pages import render
+from worklist.sealed_search import LONGEST_SEALED, seal, unseal
 
 router = APIRouter()
+_SEE_OTHER = 303
+#: Of what is searched for: patient IDs and accession numbers have no more.
+LONGEST_TEXT = 64
 #: What each column is sorted by first: the urgent, the long waiting, the newest, the likely.
 _DESCENDING_FIRST = {Column.STUDY, Column.PROBABILITY}
 _SHOWN = {
@@ -34,7 +38,7 @@ _SHOWN = {
 
 
 class ListQuery(BaseModel):
-    """The list's state, all of it in the URL."""
+    """The list's state, all of it in the URL; what is searched for is sealed there."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -47,7 +51,7 @@ class ListQuery(BaseModel):
     show: str = Field("open", pattern=f"^({'|'.join(_SHOWN)})$")
     priority: ReadingPriority | None = None
     not_analysed: bool = False
-    q: str = Field("", max_length=64)
+    find: str = Field("", max_length=LONGEST_SEALED)
     sort: Column = Column.READING_ORDER
     reverse: bool = False
     page: int = Field(1, ge=1, le=100_000)
@@ -67,10 +71,21 @@ class ListQuery(BaseModel):
         """Whether the greatest comes first."""
         return self.reverse != (self.sort in _DESCENDING_FIRST)
 
-    @property
-    def filters(self) -> Filters:
-        """What of the list is wanted."""
-        return Filters(_SHOWN[self.show], self.priority, self.not_analysed, self.q.strip())
+    def filters(self, text: str) -> Filters:
+        """Say what of the list is wanted, by the text that is searched for too."""
+        return Filters(_SHOWN[self.show], self.priority, self.not_analysed, text.strip())
+
+
+class SearchForm(ListQuery):
+    """What the form above the list sends."""
+
+    # PostgreSQL has no text with NUL.
+    q: str = Field("", max_length=LONGEST_TEXT, pattern="^[^\\x00]*$")
+
+    def state(self, secret: str) -> ListQuery:
+        """Give the state for the URL: the first page of what is wanted."""
+        wanted = self.model_dump(exclude={"q", "find", "page"})
+        return ListQuery(**wanted, find=seal(secret, self.q.strip()))
 
 
 State = Annotated[ListQuery, Query()]
@@ -83,6 +98,12 @@ def list_page(request: Request, visitor: WhoAsks, state: State) -> Response:
     return render(request, "list.html", visitor, counts=worklist.counts(request.app.state.engine), **shown)
 
 
+@router.post("/search")
+def search(visitor: WhoAsks, form: Annotated[SearchForm, Form()]) -> Response:
+    """Lead to the list as the form wants it."""
+    return RedirectResponse(form.state(visitor.form_token).url(), _SEE_OTHER)
+
+
 @router.get("/rows")
 def rows(request: Request, visitor: WhoAsks, state: State) -> Response:
     """Give the lines alone, for a list that renews itself."""
@@ -92,13 +113,15 @@ def rows(request: Request, visitor: WhoAsks, state: State) -> Response:
 def _shown(request: Request, visitor: Visitor, state: ListQuery) -> dict[str, Any]:
     settings: WorklistSettings = request.app.state.settings
     max_wait = timedelta(minutes=settings.max_wait_minutes)
-    found = _page(request, state, max_wait)
+    text = unseal(visitor.form_token, state.find)
+    found = _page(request, state, state.filters(text or ""), max_wait)
     views: ListViews = request.app.state.list_views
     is_renewal = "live" in request.query_params
-    views.note(visitor, found.rows, is_renewal=is_renewal, page=state.page, searched=bool(state.q))
+    views.note(visitor, found.rows, is_renewal=is_renewal, page=state.page, searched=bool(text))
     pages = max(1, -(-found.total // settings.rows_a_page))
     return {
         "state": state,
+        "text": text,
         "page": found,
         "pages": pages,
         "now": utc_now(),
@@ -109,11 +132,11 @@ def _shown(request: Request, visitor: Visitor, state: ListQuery) -> dict[str, An
     }
 
 
-def _page(request: Request, state: ListQuery, max_wait: timedelta) -> Page:
+def _page(request: Request, state: ListQuery, filters: Filters, max_wait: timedelta) -> Page:
     size = request.app.state.settings.rows_a_page
     return worklist.page(
         request.app.state.engine,
-        state.filters,
+        filters,
         state.sort,
         max_wait,
         descending=state.descending,

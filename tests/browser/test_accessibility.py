@@ -7,6 +7,7 @@ from sqlalchemy import Engine
 
 from tests.browser.conftest import open_as
 from tests.browser.test_worklist_page import uids  # noqa: F401 - a fixture
+from tests.integration.worklist.test_api import a_report, keep_report
 from tests.integration.worklist.test_pages import row
 
 _RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
@@ -27,12 +28,14 @@ def test_no_page_has_an_accessibility_fault(
     uids: list[str],  # noqa: F811 - the fixture
     theme: str,
 ) -> None:
-    """The list, a filtered and an empty one, studies with a result and without, the keys, the form, and a problem."""
-    page = open_as(browser, engine, address, "anna")
+    """Lists, studies, a report, figures, the service, the API's document, a problem, the keys, the form."""
+    page = open_as(browser, engine, address, "chief")
     page.context.add_cookies([{"name": "cxr-theme", "value": theme, "url": address}])
     flagged, unread = (f"/study/{row(engine, uids[number]).entry.token}" for number in (2, 4))
+    report = f"{flagged}/report/{keep_report(engine, row(engine, uids[2]).entry.result_id or 0, a_report())}"
+    more = ("/quality", "/quality?days=90", "/service", "/docs")
     found = {}
-    for path in ("/", "/?q=nobody", "/?sort=patient&reverse=true", flagged, unread, "/nothing"):
+    for path in ("/", "/?find=x", "/?sort=patient&reverse=true", flagged, unread, report, *more, "/nothing"):
         page.goto(address + path)
         if path == flagged:
             page.wait_for_selector(".stage[data-drawn]")
@@ -41,6 +44,10 @@ def test_no_page_has_an_accessibility_fault(
     page.goto(address)
     page.keyboard.press("?")
     found["keys"] = faults(page)
+    page.keyboard.press("Escape")
+    page.fill("#search", "nobody")
+    expect(page.locator(".empty")).to_be_visible()
+    found["nothing found"] = faults(page)
     stranger = browser.new_context().new_page()
     stranger.context.add_cookies([{"name": "cxr-theme", "value": theme, "url": address}])
     stranger.goto(f"{address}/sign-in")

@@ -47,7 +47,7 @@
   document.addEventListener("error", (event) => { if (event.target.matches?.(".thumb img")) event.target.classList.add("none"); }, true);
   document.addEventListener("htmx:afterSwap", () => { const row = current(); if (row) choose(row, false); });
   const remember = () => { if (document.getElementById("list")) sessionStorage.setItem("list", location.pathname + location.search); };
-  // The search is in the address; a name that was typed is not kept beyond this tab.
+  // What was searched for is sealed in the address, and read by this session alone.
   document.addEventListener("htmx:pushedIntoHistory", remember);
   document.addEventListener("DOMContentLoaded", remember);
 })();

@@ -19,21 +19,21 @@ from worklist.pages import render
 router = APIRouter(prefix="/service")
 _SEE_OTHER = 303
 _ASSOCIATIONS = 20
-#: More would be no page; the command lists and tries all of them.
-_FAILURES = 200
+_FAILURES = 50
 
 
-class Done(BaseModel):
-    """What the button that led here has done, in the URL."""
+class Shown(BaseModel):
+    """Which page of failures, and what the button that led here has done, in the URL."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     moved: int | None = Field(None, ge=0)
     meant: int = Field(0, ge=0)
+    page: int = Field(1, ge=1, le=100_000)
 
 
 @router.get("")
-def service_page(request: Request, visitor: AdminAsks, done: Annotated[Done, Query()]) -> Response:
+def service_page(request: Request, visitor: AdminAsks, shown: Annotated[Shown, Query()]) -> Response:
     """Show what `status`, `failed list`, `deliveries list` and the last drills say."""
     engine: Engine = request.app.state.engine
     desk: Desk = request.app.state.desk
@@ -42,13 +42,14 @@ def service_page(request: Request, visitor: AdminAsks, done: Annotated[Done, Que
         request,
         "service.html",
         visitor,
-        done=done,
+        done=shown,
         now_is=status,
         where={**status["destinations"], READING_WORKLIST: "offered here, by UPS"},
         processes=processes.listed(engine),
         associations=service_overview.associations(engine, _ASSOCIATIONS),
         backlogs=service_overview.backlogs(engine, _names(desk.settings)),
-        failures=failed[:_FAILURES],
+        failures=failed[(shown.page - 1) * _FAILURES : shown.page * _FAILURES],
+        pages=max(1, -(-len(failed) // _FAILURES)),
         failed=len(failed),
         drills=desk.drills(),
         silence=desk.silence,

@@ -88,6 +88,8 @@ def report_page(request: Request, visitor: WhoAsks, token: Token, report_id: int
         lines = content_lines(report.content)
     except InstanceInvalid as error:
         raise HTTPException(_NOT_FOUND, str(error)) from error
+    engine: Engine = request.app.state.engine
+    worklist.view(engine, row.study.id, EventKind.STUDY_VIEWED, visitor.account.name, utc_now(), part="report")
     return render(request, "report.html", visitor, row=row, report=report, lines=lines)
 
 

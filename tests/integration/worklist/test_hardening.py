@@ -11,10 +11,12 @@ from structlog.testing import capture_logs
 from admin.page_desk import desk_of
 from config.load import load_settings
 from config.settings import Settings
+from db import worklist
 from db.session import transaction
 from db.worklist_tables import WorklistEntry
 from dicom_gateway.instance_store import InstanceStore
 from tests.integration.worklist.conftest import PASSWORD, SignIn, try_to_sign_in
+from tests.integration.worklist.test_api import a_report, keep_report
 from tests.integration.worklist.test_pages import add_result, add_study, row
 from worklist.app import make_app
 
@@ -69,6 +71,20 @@ def test_every_kind_of_answer_has_the_policy(sign_in: SignIn, engine: Engine, ui
     for answer in answers:
         assert "script-src 'self'" in answer.headers["content-security-policy"], answer.url
         assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_reading_a_report_is_on_record(sign_in: SignIn, engine: Engine, uid: str) -> None:
+    """On the page as well as by downloading it; one that is not there is nobody's look."""
+    found = row(engine, uid)
+    assert found.result is not None
+    report = f"/study/{found.entry.token}/report/{keep_report(engine, found.result.id, a_report())}"
+    browser = sign_in("anna")
+    assert [browser.get(path).status_code for path in (report, f"{report}/file", f"{report}9")] == [200, 200, 404]
+    noted = [(event.kind, event.detail) for event, about in worklist.audit(engine, None) if about == uid]
+    assert noted == [
+        ("study_viewed", {"by": "anna", "part": "report"}),
+        ("report_downloaded", {"by": "anna", "sop_instance_uid": "2.25.1"}),
+    ]
 
 
 def test_by_tls_cookies_are_secure_and_kept_to_this_host(

@@ -11,6 +11,7 @@ from domain.clock import utc_now
 from domain.study import DeliveryState, StudyStatus
 from tests.integration.db.builders import LATER, claimed, received, suspected
 from tests.integration.worklist.conftest import SignIn
+from worklist import service_page
 
 
 @pytest.fixture
@@ -71,6 +72,20 @@ def test_the_page_shows_what_the_commands_show(sign_in: SignIn, engine: Engine, 
     assert "&lt;b&gt;refused" in page
     assert "Failures (2)" in page
     assert "GB" in page
+
+
+def test_failures_come_page_by_page(sign_in: SignIn, failed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many there are, each is on one page, and none on a page past the last."""
+    monkeypatch.setattr(service_page, "_FAILURES", 1)
+    chief = sign_in("chief")
+    first, second, third = (chief.get(f"/service?page={number}").text for number in (1, 2, 3))
+    assert ("the decoder died" in first, "refused" in first) == (True, False)
+    assert ("the decoder died" in second, "refused" in second) == (False, True)
+    assert 'href="/service?page=2"' in first
+    assert 'href="/service?page=3"' not in second
+    assert "There are not so many" in third
+    assert all("Failures (2)" in page for page in (first, second, third))
+    del failed
 
 
 def test_a_button_does_what_the_command_does_and_says_who(sign_in: SignIn, engine: Engine, failed: int) -> None:

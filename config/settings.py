@@ -132,6 +132,7 @@ class ModelSettings(Section):
 class DeliverySettings(TaskLimits):
     """The task that sends reports, and the one layer that retries it."""
 
+    parallel_sends: PositiveInt
     first_retry_seconds: Seconds
     longest_retry_seconds: Seconds
     max_attempts: PositiveInt

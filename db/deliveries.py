@@ -1,19 +1,22 @@
 """Deliveries: one result's report for one destination, retried in this one place."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Engine, and_, exists, or_, select, update
 from sqlalchemy.orm import Session
 
-from db import events
+from db import events, lanes
 from db.events import EventKind
+from db.lanes import Lanes
 from db.session import reading, transaction
 from db.tables import Delivery, Result, Study
 from domain.study import ARRIVED, DeliveryState, StudyStatus
 
+#: For callers that send nothing.
+NO_LIMITS = Lanes(each=2**31, failing=2**31)
 UNCLAIMED = {"claimed_by": None, "claim_token": None, "lease_until": None}
 
 
@@ -31,8 +34,13 @@ class DeliveryClaim:
     token: str
 
 
-def claim(engine: Engine, delivery_id: int, task_id: str, now: datetime, lease: timedelta) -> DeliveryClaim | None:
-    """Move one delivery from PENDING to SENDING for `task_id`; None when it is not to be had."""
+def claim(
+    engine: Engine, delivery_id: int, task_id: str, now: datetime, lease: timedelta, limits: Lanes = NO_LIMITS
+) -> DeliveryClaim | None:
+    """Move one delivery from PENDING to SENDING for `task_id`; None when it is not to be had.
+
+    One whose destination has no room stays PENDING, and is rung for when it has.
+    """
     free = or_(
         and_(Delivery.state == DeliveryState.PENDING, Delivery.next_attempt_at <= now),
         and_(Delivery.state == DeliveryState.SENDING, or_(Delivery.lease_until < now, Delivery.claimed_by == task_id)),
@@ -45,11 +53,23 @@ def claim(engine: Engine, delivery_id: int, task_id: str, now: datetime, lease: 
         "lease_until": now + lease,
     }
     with transaction(engine) as session:
+        if not _has_room(session, delivery_id, now, limits):
+            waiting = and_(Delivery.id == delivery_id, Delivery.state == DeliveryState.PENDING)
+            _compare_and_set(session, waiting, {"queued_at": None})
+            return None
         if not _compare_and_set(session, and_(Delivery.id == delivery_id, free), values):
             return None
         row = session.get_one(Delivery, delivery_id)
         study_id = session.get_one(Result, row.result_id).study_id
         return _claim_of(row, study_id)
+
+
+def _has_room(session: Session, delivery_id: int, now: datetime, limits: Lanes) -> bool:
+    destination = session.scalar(select(Delivery.destination).where(Delivery.id == delivery_id))
+    if destination is None:  # there is no such delivery, which the claim finds out
+        return True
+    lanes.queue_up(session, destination)
+    return lanes.traffic(session, limits, now, but=delivery_id).has_room(destination)
 
 
 def _claim_of(row: Delivery, study_id: int) -> DeliveryClaim:
@@ -96,6 +116,7 @@ def finish(
     with transaction(engine) as session:
         if not _compare_and_set(session, _held(claim), values):
             return False
+        lanes.note_well(session, claim.destination)
         detail = {"destination": claim.destination, "attempt": claim.attempt, "dimse_status": hexadecimal(dimse_status)}
         events.record(session, now, EventKind.REPORT_SENT, claim.study_id, **detail)
         _mark_reported(session, claim, now)
@@ -126,7 +147,7 @@ def try_again(
         "dimse_status": dimse_status,
         "last_error": error,
     }
-    return _end_attempt(engine, claim, now, EventKind.DELIVERY_RETRY, values)
+    return _end_attempt(engine, claim, now, EventKind.DELIVERY_RETRY, values, lanes.note_failing)
 
 
 def fail(engine: Engine, claim: DeliveryClaim, now: datetime, error: str, dimse_status: int | None) -> bool:
@@ -141,13 +162,20 @@ def fail(engine: Engine, claim: DeliveryClaim, now: datetime, error: str, dimse_
 
 
 def _end_attempt(
-    engine: Engine, claim: DeliveryClaim, now: datetime, kind: EventKind, values: Mapping[str, object]
+    engine: Engine,
+    claim: DeliveryClaim,
+    now: datetime,
+    kind: EventKind,
+    values: Mapping[str, object],
+    note: Callable[[Session, str, datetime], None] | None = None,
 ) -> bool:
     with transaction(engine) as session:
         moved = _compare_and_set(session, _held(claim), values)
         if moved:
             detail = {"destination": claim.destination, "attempt": claim.attempt, "error": values["last_error"]}
             events.record(session, now, kind, claim.study_id, **detail)
+            if note is not None:
+                note(session, claim.destination, now)
     return moved
 
 
@@ -183,19 +211,25 @@ def release_all_claims(engine: Engine) -> int:
         return session.connection().execute(statement).rowcount
 
 
-def due(engine: Engine, now: datetime, requeue_before: datetime | None, limit: int = 200) -> Sequence[int]:
-    """List PENDING deliveries to ring for: due, and never rung for or rung for before `requeue_before`."""
+def due(
+    engine: Engine, now: datetime, requeue_before: datetime | None, limit: int = 200, limits: Lanes = NO_LIMITS
+) -> Sequence[int]:
+    """List PENDING deliveries to ring for: due, and never rung for or rung for before `requeue_before`.
+
+    None whose destination has no room; of those that fail no more than may be tried at once.
+    """
     unheard: ColumnElement[bool] = Delivery.queued_at.is_(None)
     if requeue_before is not None:
         unheard = or_(unheard, Delivery.queued_at < requeue_before)
-    query = (
-        select(Delivery.id)
-        .where(Delivery.state == DeliveryState.PENDING, Delivery.next_attempt_at <= now, unheard)
-        .order_by(Delivery.next_attempt_at)
-        .limit(limit)
-    )
+    is_due = (Delivery.state == DeliveryState.PENDING, Delivery.next_attempt_at <= now, unheard)
+    query = select(Delivery.id).where(*is_due).order_by(Delivery.next_attempt_at)
     with reading(engine) as session:
-        return session.scalars(query).all()
+        traffic = lanes.traffic(session, limits, now)
+        well = query.where(Delivery.destination.not_in(sorted(traffic.full | traffic.failing))).limit(limit)
+        tried = query.where(Delivery.destination.in_(sorted(traffic.failing - traffic.full))).limit(
+            traffic.room_for_failing
+        )
+        return [*session.scalars(well), *session.scalars(tried)][:limit]
 
 
 def note_queued(engine: Engine, delivery_ids: Sequence[int], now: datetime) -> None:

@@ -6,13 +6,13 @@ from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import Engine, and_, exists, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from db import events, worklist_entries
 from db.events import EventKind
+from db.insertion import insert_unless_there
 from db.session import reading, transaction
-from db.tables import Association, Base, Instance, Result, Study
+from db.tables import Association, Instance, Result, Study
 from domain.finding import RefusalCode
 from domain.priority import QueuePriority
 from domain.study import StudyStatus
@@ -80,16 +80,8 @@ def record_instance(engine: Engine, new: NewInstance) -> Recorded:
         return Recorded.DIFFERS if known_uid else Recorded.NEW
 
 
-def _insert_unless_there(session: Session, table: type[Base], **values: object) -> bool:
-    """INSERT … ON CONFLICT DO NOTHING; say whether a row was added."""
-    dialect = session.get_bind().dialect.name
-    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    statement = insert(table).values(**values).on_conflict_do_nothing()
-    return session.connection().execute(statement).rowcount == 1
-
-
 def _lock_study(session: Session, new: NewInstance) -> Study:
-    opened = _insert_unless_there(
+    opened = insert_unless_there(
         session,
         Study,
         study_instance_uid=new.study_instance_uid,
@@ -108,7 +100,7 @@ def _lock_study(session: Session, new: NewInstance) -> Study:
 
 
 def _note_association(session: Session, new: NewInstance, study: Study) -> None:
-    added = _insert_unless_there(
+    added = insert_unless_there(
         session,
         Association,
         id=new.association_id,
@@ -128,7 +120,7 @@ def _note_association(session: Session, new: NewInstance, study: Study) -> None:
 
 
 def _insert_instance(session: Session, new: NewInstance, study: Study) -> bool:
-    return _insert_unless_there(
+    return insert_unless_there(
         session,
         Instance,
         study_id=study.id,

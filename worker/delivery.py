@@ -14,6 +14,7 @@ from domain.errors import CxrTriageError, PeerBusy, Rejected, ReportRefused
 from domain.failpoints import Failpoint, failpoint
 from worker.attempts import end_delivery
 from worker.couriers import Courier
+from worker.lanes import lanes_of
 
 _log = structlog.get_logger()
 
@@ -40,9 +41,9 @@ class ReportDelivery:
         Raises StoreUnavailable when not even that can be written down: the lease then runs out.
         """
         lease = timedelta(seconds=self._settings.lease_seconds)
-        claim = deliveries.claim(self._engine, delivery_id, task_id, utc_now(), lease)
-        if claim is None:
-            _log.info("delivery_not_needed", delivery_id=delivery_id)
+        claim = deliveries.claim(self._engine, delivery_id, task_id, utc_now(), lease, lanes_of(self._settings))
+        if claim is None:  # sent, being sent, or its destination has no room: then it is rung for again
+            _log.info("delivery_not_begun", delivery_id=delivery_id)
             return
         try:
             self._deliver(claim)

@@ -14,6 +14,7 @@ from domain.failpoints import Failpoint, failpoint
 from domain.priority import QueuePriority
 from worker.attempts import end_analysis, end_delivery
 from worker.clock_watch import ClockWatch
+from worker.lanes import lanes_of
 from worker.queue import ANALYSE_QUEUE, DELIVER_QUEUE, Doorbell
 
 _log = structlog.get_logger()
@@ -84,7 +85,8 @@ class Readiness:
     def _ring_for_peers(self, now: datetime) -> None:
         """Ring for reports to send, then for what is to be asked or answered about what was sent."""
         before = self._requeue_before(DELIVER_QUEUE, now)
-        self._doorbell.ring_for_deliveries(list(deliveries.due(self._engine, now, before)))
+        limits = lanes_of(self._delivery_settings)
+        self._doorbell.ring_for_deliveries(list(deliveries.due(self._engine, now, before, limits=limits)))
         self._doorbell.ring_for_confirmations(list(confirmations.due(self._engine, now, before)))
         self._doorbell.ring_for_commitment_requests(list(commitment_requests.due(self._engine, now, before)))
 

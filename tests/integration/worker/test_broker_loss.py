@@ -74,7 +74,7 @@ def test_a_worker_whose_broker_is_there_keeps_its_connection(
         )
     try:
         collaborators.doorbell.ring_for_deliveries(list(range(1, 21)))
-        wait_until(lambda: log.read_text().count("delivery_not_needed") == 20, "twenty tasks done")
+        wait_until(lambda: log.read_text().count("delivery_not_begun") == 20, "twenty tasks done")
     finally:
         worker.terminate()
         worker.wait()

@@ -1,0 +1,116 @@
+"""One destination gets no more reports at once than it may, and those that fail leave room for the others."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Engine
+
+from db import deliveries, results, studies
+from db.deliveries import DeliveryClaim
+from db.lanes import Lanes
+from tests.integration.db.builders import LATER, LEASE, received, suspected
+
+LANES = Lanes(each=2, failing=1)
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def waiting(engine: Engine) -> dict[str, list[int]]:
+    """Five reports for each of three destinations, by destination."""
+    made: dict[str, list[int]] = {"dead": [], "dying": [], "well": []}
+    for number in range(5):
+        received(engine, study=f"1.2.{number}", association_id=f"a{number}")
+        studies.mark_ready(engine, LATER, timedelta(0), timedelta(0))
+        claim = studies.claim(engine, number + 1, "t", LATER, LEASE)
+        assert claim is not None
+        for ids, one in zip(
+            made.values(), results.commit_result(engine, claim, suspected(), list(made), LATER) or [], strict=True
+        ):
+            ids.append(one)
+    return made
+
+
+def claim(engine: Engine, delivery_id: int, task: str = "d", lanes: Lanes = LANES) -> DeliveryClaim | None:
+    """Claim as a worker does."""
+    return deliveries.claim(engine, delivery_id, task, LATER, LEASE, lanes)
+
+
+def fail_once(engine: Engine, delivery_id: int) -> None:
+    """Try, and fail in a way that may pass; due again in an hour."""
+    begun = claim(engine, delivery_id)
+    assert begun is not None
+    assert deliveries.try_again(engine, begun, LATER, "no answer", wait=HOUR, dimse_status=None)
+
+
+def due(engine: Engine) -> set[int]:
+    """What is rung for now."""
+    return set(deliveries.due(engine, LATER, None, limits=LANES))
+
+
+def test_a_destination_gets_no_more_at_once_than_it_may(engine: Engine, waiting: dict[str, list[int]]) -> None:
+    """What finds no room stays PENDING, uncounted, and is rung for again when one of the others is over."""
+    first, second, third, *_ = waiting["well"]
+    deliveries.note_queued(engine, waiting["well"], LATER)
+    begun = [claim(engine, one) for one in (first, second)]
+    assert claim(engine, third) is None
+    assert not due(engine) & set(waiting["well"])
+    assert begun[0] is not None
+    assert deliveries.finish(engine, begun[0], LATER, 0)
+    assert third in due(engine)
+    again = claim(engine, third)
+    assert again is not None
+    assert again.attempt == 1
+
+
+def test_destinations_that_fail_share_what_is_left_to_them(engine: Engine, waiting: dict[str, list[int]]) -> None:
+    """One at a time over both, and rung for no more often; the one that is well has its lanes all the while."""
+    for name in ("dead", "dying"):
+        fail_once(engine, waiting[name][0])
+    assert len(due(engine) & {*waiting["dead"], *waiting["dying"]}) == 1
+    held = claim(engine, waiting["dead"][1])
+    assert held is not None
+    assert claim(engine, waiting["dead"][2]) is None
+    assert claim(engine, waiting["dying"][1]) is None
+    assert due(engine) == set(waiting["well"])
+    assert claim(engine, waiting["well"][0]) is not None
+    assert claim(engine, waiting["well"][1]) is not None
+    # One attempt that goes well, and the destination is as any other.
+    assert deliveries.finish(engine, held, LATER, 0)
+    assert {*waiting["dead"][2:]} <= due(engine)
+    assert [claim(engine, one) is not None for one in waiting["dead"][2:]] == [True, True, False]
+
+
+def test_a_refusal_for_good_is_an_answer(engine: Engine, waiting: dict[str, list[int]]) -> None:
+    """A PACS that refuses a report answers: it holds nobody up."""
+    begun = claim(engine, waiting["dead"][0])
+    assert begun is not None
+    assert deliveries.fail(engine, begun, LATER, "refused", 0xA900)
+    assert [claim(engine, one) is not None for one in waiting["dead"][1:4]] == [True, True, False]
+
+
+def test_a_claim_that_ran_out_holds_no_lane(engine: Engine, waiting: dict[str, list[int]]) -> None:
+    """Nor does a task that comes twice stand in its own way."""
+    first, second, third, *_ = waiting["well"]
+    assert claim(engine, first) is not None
+    assert claim(engine, second) is not None
+    assert claim(engine, second) is not None  # the same task again
+    later = LATER + LEASE + timedelta(seconds=1)
+    assert deliveries.claim(engine, third, "e", later, LEASE, LANES) is not None
+
+
+def test_no_two_take_the_last_lane(engine: Engine, waiting: dict[str, list[int]]) -> None:
+    """However many workers claim at once."""
+    begun: list[DeliveryClaim | None] = []
+    barrier = threading.Barrier(5)
+
+    def work(number: int) -> None:
+        barrier.wait()
+        begun.append(claim(engine, waiting["well"][number], f"w{number}"))
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(one is not None for one in begun) == LANES.each

@@ -1,10 +1,6 @@
 """`cxr-triage status`: where the service is reached, where its results go, and which of its processes live."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -18,7 +14,7 @@ from db import processes
 from db.processes import Life
 from db.session import make_engine
 from domain.clock import utc_now
-from tests.integration.worklist.stow import TOKEN, stow_settings
+from tests.integration.worklist.stow import stow_process, stow_settings
 
 _PATIENCE_SECONDS = 60.0
 
@@ -42,22 +38,15 @@ def _printed(data_dir: Path, *words: str) -> str:
 
 def test_the_stow_rs_server_is_shown_while_it_lives(data_dir: Path) -> None:
     """Its address and its signs of life; killed, the address is no longer shown and the process still is."""
-    environment = {"CXR_DICOMWEB__ENABLED": "true", "CXR_DICOMWEB__BEARER_TOKEN": TOKEN, "CXR_DICOMWEB__PORT": "0"}
     assert _status(data_dir)["dicomweb"] == {"address": "not running on this data folder"}
-    command = [sys.executable, "-m", "admin", "dicomweb", "--data-dir", str(data_dir)]
-    with subprocess.Popen(command, env={**os.environ, **environment}, stderr=subprocess.DEVNULL) as server:
-        try:
-            deadline = time.monotonic() + _PATIENCE_SECONDS
-            while not (shown := _status(data_dir))["processes"] or "http" not in shown["dicomweb"]["address"]:
-                assert server.poll() is None
-                assert time.monotonic() < deadline
-                time.sleep(0.1)
-            (life,) = shown["processes"]
-            assert (life["name"], life["pid"], life["is_silent"]) == ("dicomweb", server.pid, False)
-            assert shown["dicomweb"]["address"].startswith("http://127.0.0.1:")
-            assert shown["dicomweb"]["address"].endswith("/dicomweb")
-        finally:
-            server.send_signal(signal.SIGKILL)
+    with stow_process(data_dir) as (server, address):
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while not (shown := _status(data_dir))["processes"]:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        (life,) = shown["processes"]
+        assert (life["name"], life["pid"], life["is_silent"]) == ("dicomweb", server.pid, False)
+        assert shown["dicomweb"]["address"] == f"{address}/dicomweb"
     left = _status(data_dir)
     assert left["dicomweb"] == {"address": "not running on this data folder"}
     assert [one["pid"] for one in left["processes"]] == [server.pid]

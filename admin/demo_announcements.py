@@ -1,12 +1,15 @@
-"""The demo's `--ups` and `--hl7`: what else reaches the simulated PACS and RIS beside reports."""
+"""The demo's `--ups`, `--hl7` and `--dicomweb`: what else is beside the simulated PACS, and what reaches it."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 from rich.table import Table
 
+from admin.demo_dicomweb import DemoDicomweb
 from admin.output import console
+from dicom_gateway.demo_studies import DemoStudy
 from dicom_gateway.simulated_pacs import SimulatedPacs
 from dicom_gateway.simulated_workitems import SimulatedWorkitems
 from hl7_gateway.simulated_ris import SimulatedRis
@@ -16,11 +19,13 @@ _PATIENCE_SECONDS = 10.0
 
 
 class DemoAnnouncements:
-    """A worklist in the simulated PACS and a simulated RIS, each only when it is asked for."""
+    """A worklist in the simulated PACS, a simulated RIS and a DICOMweb server, each only when it is asked for."""
 
-    def __init__(self, *, ups: bool, hl7: bool) -> None:
+    def __init__(self, home: Path, *, ups: bool, hl7: bool, dicomweb: bool) -> None:
+        """`home` is the demo's folder."""
         self.workitems = SimulatedWorkitems() if ups else None
         self._ris = SimulatedRis() if hl7 else None
+        self.dicomweb = DemoDicomweb(home) if dicomweb else None
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -28,12 +33,14 @@ class DemoAnnouncements:
         with ExitStack() as stack:
             if self._ris is not None:
                 stack.enter_context(self._ris)
+            if self.dicomweb is not None:
+                stack.enter_context(self.dicomweb.server)
             yield
 
     def destinations(self, pacs: SimulatedPacs) -> dict[str, str]:
-        """Give the environment that announces results to both."""
+        """Give the environment that announces results to all of them."""
         host, port = pacs.address
-        environment = {}
+        environment = {} if self.dicomweb is None else dict(self.dicomweb.environment)
         if self.workitems is not None:
             ups = {"name": "worklist", "ae_title": pacs.ae_title, "host": host, "port": port}
             environment["CXR_UPS_DESTINATIONS"] = json.dumps([ups])
@@ -42,9 +49,10 @@ class DemoAnnouncements:
             environment["CXR_HL7_DESTINATIONS"] = json.dumps([hl7])
         return environment
 
-    def show(self, studies: int) -> list[str]:
+    def show(self, made: Sequence[DemoStudy]) -> list[str]:
         """Print what came; gives what is missing, in words."""
-        faults = []
+        studies = len(made)
+        faults = [] if self.dicomweb is None else self.dicomweb.show(made)
         if self.workitems is not None:
             faults += self._show_workitems(self.workitems, studies)
         if self._ris is not None:

@@ -13,6 +13,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from admin.demo_announcements import DemoAnnouncements
+from admin.demo_dicomweb import DemoDicomweb
 from admin.demo_outcome import DESTINATION, Outcome, faults_of, outcome_of, progress_of
 from admin.demo_table import outcome_table
 from admin.demo_worklist import WORKLIST_ENVIRONMENT, show_sign_in_link
@@ -42,6 +43,9 @@ def demo(
     ] = None,
     ups: Annotated[bool, typer.Option("--ups", help="Also ask the simulated PACS for readings (UPS Push).")] = False,
     hl7: Annotated[bool, typer.Option("--hl7", help="Also send HL7 v2 messages to a simulated RIS.")] = False,
+    dicomweb: Annotated[
+        bool, typer.Option("--dicomweb", help="Also send studies and reports by STOW-RS, to a simulated server.")
+    ] = False,
 ) -> None:
     """Start the service and a simulated PACS, send real chest X-rays, and print what came back.
 
@@ -55,7 +59,7 @@ def demo(
     with tempfile.TemporaryDirectory(prefix="cxr-demo-") as folder:
         home = (data_dir or Path(folder)).absolute()
         confirming = PacsConfirming(CommitmentManners(), answers_queries=True)
-        announced = DemoAnnouncements(ups=ups, hl7=hl7)
+        announced = DemoAnnouncements(home, ups=ups, hl7=hl7, dicomweb=dicomweb)
         simulated = SimulatedPacs(_PACS_AE_TITLE, "127.0.0.1", confirming=confirming, workitems=announced.workitems)
         with simulated as pacs, announced.running():
             faults = _run(home, pacs, confirming, announced, stay_up=stay_up)
@@ -86,11 +90,11 @@ def _run(
         confirming.answer_to(listener)
         console.print(f"  Storage SCP  CXR_TRIAGE@{host}:{port}\n  PACS         {pacs_address}")
         collaborators = Collaborators(load_settings(None, {"service": {"data_dir": home / "data"}}))
-        faults, sent_at = _send(made, listener)
+        faults, sent_at = _send(made, listener, announced.dicomweb)
         _wait_for_reports(collaborators, pacs, made)
         outcomes = [outcome_of(collaborators.engine, pacs, demo, sent_at) for demo in made]
         console.print(outcome_table(outcomes))
-        faults += faults_of(collaborators, pacs, outcomes) + announced.show(len(made))
+        faults += faults_of(collaborators, pacs, outcomes) + announced.show(made)
         if not faults:
             _say_all_is_well(outcomes)
         if stay_up:
@@ -106,14 +110,21 @@ def _destination(pacs: SimulatedPacs) -> dict[str, str]:
     return {"CXR_DESTINATIONS": json.dumps([wanted])}
 
 
-def _send(made: Sequence[DemoStudy], listener: Destination) -> tuple[list[str], dict[str, float]]:
-    """Send every study by C-STORE; give what was not acknowledged, and when each study's last answer came."""
+def _send(
+    made: Sequence[DemoStudy], listener: Destination, dicomweb: DemoDicomweb | None
+) -> tuple[list[str], dict[str, float]]:
+    """Send every study, every other one by STOW-RS where that is asked for.
+
+    Gives what was not acknowledged, and when each study's last answer came.
+    """
     faults: list[str] = []
     sent_at: dict[str, float] = {}
     with _progress("Sending") as progress:
-        task = progress.add_task("C-STORE", total=len(made))
-        for study in made:
-            refused = [sent for sent in send_files(listener, study.files) if not sent.is_stored]
+        task = progress.add_task("studies", total=len(made))
+        for number, study in enumerate(made):
+            by_web = dicomweb if number % 2 else None
+            outcomes = send_files(listener, study.files) if by_web is None else by_web.send(study)
+            refused = [sent for sent in outcomes if not sent.is_stored]
             faults += [f"{study.label}: {sent.path.name} was not acknowledged: {sent.error}" for sent in refused]
             sent_at[study.study_instance_uid] = time.time()
             progress.advance(task)

@@ -1,30 +1,52 @@
 """`cxr-triage status`: one look at the whole service."""
 
 import shutil
+from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from admin.options import ConfigOption, DataDirOption, JsonOption, settings_from
 from admin.output import print_json, print_table
+from config.dicomweb import DICOMWEB_PATH
+from config.published import DICOMWEB, WORKLIST, published
 from config.settings import Settings
-from db import commitment_requests, intake_load, model_roles, overview, schema
+from db import commitment_requests, intake_load, model_roles, overview, processes, schema
 from db.model_roles import Role
+from domain.clock import utc_now
 from domain.errors import BrokerUnavailable
 from domain.study import StudyStatus
 from model.versions import DEFAULT_VERSION
 from worker.bootstrap import Collaborators
 from worker.listening import published_address
 from worker.queue import ANALYSE_QUEUE, DELIVER_QUEUE
+from worker.signs_of_life import SILENT_SECONDS
+
+_NOT_HERE = "not running on this data folder"
 
 
 def status(config: ConfigOption = None, data_dir: DataDirOption = None, json_output: JsonOption = False) -> None:
-    """Show what needs a human read, studies, deliveries and commitment by state, queues, disk and model version."""
+    """Show what needs a human read, studies, deliveries and commitment by state, queues, disk, model, processes."""
     report = collect(Collaborators(settings_from(config, data_dir)))
     if json_output:
         print_json(report)
         return
-    parts = [(name, value if isinstance(value, dict) else {"": value}) for name, value in report.items()]
+    parts = [(name, _rows(value)) for name, value in report.items()]
     rows = [(f"{name} {key}".strip().replace("_", " "), item) for name, part in parts for key, item in part.items()]
     print_table(("what", "is"), rows)
+
+
+def _rows(part: object) -> Mapping[str, object]:
+    """Give one part of the report as the table shows it: by name."""
+    if isinstance(part, dict):
+        return part
+    if isinstance(part, list):  # the processes
+        return {f"{one['name']} {one['host']}:{one['pid']}": _words(one) for one in part}
+    return {"": part}
+
+
+def _words(process: Mapping[str, object]) -> str:
+    state = "SILENT, last seen" if process["is_silent"] else "last seen"
+    return f"{state} {process['seen_at']}"
 
 
 def collect(collaborators: Collaborators) -> dict[str, Any]:
@@ -44,12 +66,11 @@ def collect(collaborators: Collaborators) -> dict[str, Any]:
         "disk": _disk(settings),
         "receiving": receiving(collaborators),
         "model": _models(collaborators),
-        "listener": published_address(settings) or {"address": "not running on this data folder"},
-        "destinations": {
-            **{d.name: f"{d.ae_title}@{d.host}:{d.port}" for d in settings.destinations},
-            **{d.name: f"{d.ae_title}@{d.host}:{d.port} by UPS Push" for d in settings.ups_destinations},
-            **{d.name: f"{d.host}:{d.port} by HL7" for d in settings.hl7_destinations},
-        },
+        "listener": published_address(settings) or {"address": _NOT_HERE},
+        "dicomweb": {"address": _web_address(settings, DICOMWEB, DICOMWEB_PATH)},
+        "worklist": {"address": _web_address(settings, WORKLIST)},
+        "destinations": settings.destination_places,
+        "processes": _processes(collaborators),
     }
 
 
@@ -73,6 +94,27 @@ def receiving(collaborators: Collaborators) -> dict[str, Any]:
         "stops_above_waiting": marks.stop_above_waiting,
         "stops_below_free_megabytes": marks.stop_below_free_megabytes,
     }
+
+
+def _processes(collaborators: Collaborators) -> list[dict[str, Any]]:
+    """List the service's processes, on whatever host; one that was killed stays for a day, silent."""
+    now, silence = utc_now(), timedelta(seconds=SILENT_SECONDS)
+    return [
+        {
+            "name": life.name,
+            "host": life.host,
+            "pid": life.pid,
+            "started_at": life.started_at,
+            "seen_at": life.seen_at,
+            "is_silent": now - life.seen_at > silence,
+        }
+        for life in processes.listed(collaborators.engine)
+    ]
+
+
+def _web_address(settings: Settings, name: str, path: str = "") -> str:
+    told = published(settings.run_dir / name)
+    return _NOT_HERE if told is None else f"{told['address']}{path}"
 
 
 def _queue_depths(collaborators: Collaborators) -> dict[str, int | str]:

@@ -14,6 +14,7 @@ import structlog
 
 from admin.embedded_broker import broker_command
 from admin.exit_status import EXIT_REJECTED
+from config.published import DICOMWEB, LISTENER, WORKLIST
 from config.settings import Settings
 from db import commitment_requests, confirmations, deliveries, schema, studies
 from db.session import Engine, make_engine
@@ -174,7 +175,7 @@ def _only_service(settings: Settings) -> Iterator[IO[str]]:
             raise ConfigurationInvalid(
                 f"another cxr-triage serve uses {settings.service.data_dir}: stop it, or choose another --data-dir"
             ) from None
-        for published in ("listener.json", "worklist.json", "dicomweb.json"):
+        for published in (LISTENER, WORKLIST, DICOMWEB):
             (settings.run_dir / published).unlink(missing_ok=True)
         yield lock
 

@@ -28,6 +28,11 @@ class CalledPeerSettings(Section):
     maximum_pdu_bytes: PduBytes = 262144
     tls: DestinationTlsSettings | None = None
 
+    @property
+    def place(self) -> str:
+        """Where it is, and which way results go there."""
+        return f"{self.ae_title}@{self.host}:{self.port}"
+
 
 class DestinationSettings(CalledPeerSettings):
     """One PACS that reports go to."""
@@ -46,6 +51,11 @@ class UpsDestinationSettings(CalledPeerSettings):
     worklist_label: Annotated[str, Field(min_length=1, max_length=64)] = "AI triage"
     cancel_replaced: bool = True
 
+    @property
+    def place(self) -> str:
+        """Where it is, and which way results go there."""
+        return f"{super().place} by UPS Push"
+
 
 class Hl7DestinationSettings(Section):
     """One RIS or PACS that results go to as HL7 v2 ORU^R01 by MLLP."""
@@ -60,6 +70,11 @@ class Hl7DestinationSettings(Section):
     receiving_application: _Hl7Name = ""
     receiving_facility: _Hl7Name = ""
     processing_id: Literal["P", "T", "D"] = "P"
+
+    @property
+    def place(self) -> str:
+        """Where it is, and which way results go there."""
+        return f"{self.host}:{self.port} by HL7"
 
 
 class DicomwebDestinationSettings(Section):
@@ -95,3 +110,8 @@ class DicomwebDestinationSettings(Section):
             message = "bearer_token must be ASCII, without spaces"
             raise ValueError(message)
         return self
+
+    @property
+    def place(self) -> str:
+        """Where it is, and which way results go there."""
+        return f"{self.url} by STOW-RS"

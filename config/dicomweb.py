@@ -7,6 +7,8 @@ from pydantic import Field, PositiveInt, SecretStr, field_validator, model_valid
 from config.section import AeTitle, Seconds
 from config.web import WebPlace, existing_file
 
+#: Of the service below its address; /studies follows.
+DICOMWEB_PATH = "/dicomweb"
 #: A token that nobody guesses has more; this keeps out what people make up.
 _SHORTEST_TOKEN = 16
 

@@ -1,5 +1,6 @@
 """The settings and their types. Defaults live in default.toml, so that what is documented is what runs."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -215,13 +216,18 @@ class Settings(BaseSettings):
     @property
     def destination_names(self) -> tuple[str, ...]:
         """Every place that a result is delivered to, whatever way it goes."""
-        names = [destination.name for destination in self.destinations]
-        names += [destination.name for destination in self.ups_destinations]
-        names += [destination.name for destination in self.hl7_destinations]
-        names += [destination.name for destination in self.dicomweb_destinations]
-        if self.reading_worklist.ups_scp:
-            names.append(READING_WORKLIST)
-        return tuple(names)
+        return tuple(name for name, _ in self._named_places)
+
+    @property
+    def destination_places(self) -> dict[str, str]:
+        """The same by name: where it is, and which way results go there."""
+        return dict(self._named_places)
+
+    @property
+    def _named_places(self) -> Sequence[tuple[str, str]]:
+        kinds = (self.destinations, self.ups_destinations, self.hl7_destinations, self.dicomweb_destinations)
+        places = [(destination.name, destination.place) for kind in kinds for destination in kind]
+        return [*places, (READING_WORKLIST, "offered here, by UPS")] if self.reading_worklist.ups_scp else places
 
     @property
     def database_url(self) -> str:

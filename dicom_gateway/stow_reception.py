@@ -22,7 +22,6 @@ from domain.clock import utc_now
 from domain.errors import StoreUnavailable
 
 _log = structlog.get_logger()
-_RECEIVED = frozenset(RECEIVED_SOP_CLASSES + NAMED_SENDERS_ONLY)
 #: A part that does not say what it is passes for what the whole message is said to be.
 _DICOM = {"", "application/dicom"}
 
@@ -39,6 +38,8 @@ class StowConfig:
     maximum_object_bytes: int
     #: Most parts of one request.
     maximum_parts: int
+    #: What is taken at all; the policy says of whom.
+    sop_classes: frozenset[str] = frozenset(RECEIVED_SOP_CLASSES + NAMED_SENDERS_ONLY)
 
 
 class StowReception:
@@ -149,4 +150,4 @@ class StowTransaction:
 
     def _accepts(self, sop_class_uid: str) -> bool:
         accepts = self._host.config.policy.accepts_sop_class(self._opened.request, sop_class_uid)
-        return accepts and sop_class_uid in _RECEIVED
+        return accepts and sop_class_uid in self._host.config.sop_classes

@@ -52,20 +52,20 @@ def store(destination: WebDestination, instance: bytes) -> int:
     dataset = dcmread(BytesIO(instance))
     answers: list[requests.Response] = []
     try:
-        module = _client(destination, answers).store_instances([dataset])
+        module = client_of(destination, answers).store_instances([dataset])
     except requests.HTTPError:
         module = Dataset()
     except (requests.RequestException, *MALFORMED) as error:
         raise PeerUnavailable(f"STOW-RS to {destination.name} failed: {type(error).__name__}") from error
     answer = answers[-1]
-    return _judge(destination, answer.status_code, module if len(module) else _payload(answer), dataset)
+    return _judge(destination, answer.status_code, module if len(module) else payload_of(answer), dataset)
 
 
 def check(destination: WebDestination) -> str:
     """Ask for a study that nobody has, and give what was found, in words. Raises PeerUnavailable."""
     answers: list[requests.Response] = []
     try:
-        _client(destination, answers).search_for_studies(limit=1, search_filters={"StudyInstanceUID": new_uid()})
+        client_of(destination, answers).search_for_studies(limit=1, search_filters={"StudyInstanceUID": new_uid()})
     except requests.HTTPError:
         status = answers[-1].status_code
         if status in _NOT_AUTHORISED or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -76,7 +76,8 @@ def check(destination: WebDestination) -> str:
     return "answers QIDO-RS, so URL and token are right; nothing was sent"
 
 
-def _client(destination: WebDestination, answers: list[requests.Response]) -> DICOMwebClient:
+def client_of(destination: WebDestination, answers: list[requests.Response]) -> DICOMwebClient:
+    """Give a client that notes each answer in `answers`, and retries nothing."""
     session = requests.Session()
     # Neither a proxy nor a password of the account's environment; and no report follows a redirect elsewhere.
     session.trust_env = False
@@ -113,7 +114,7 @@ class _OwnTls(HTTPAdapter):
         """Leave it to the context: the library would add the authorities that browsers believe."""
 
 
-def _payload(answer: requests.Response) -> Dataset:
+def payload_of(answer: requests.Response) -> Dataset:
     """Read what the client has not: it reads no answer of an error, and no media type with parameters."""
     if "json" not in answer.headers.get("Content-Type", ""):
         return Dataset()

@@ -1,13 +1,11 @@
 """The listener process: the Storage SCP, its intake, and the signs of life of its associations."""
 
-import json
-import os
 import threading
-from pathlib import Path
 from typing import Any
 
 import structlog
 
+from config.published import LISTENER, publish, published, withdraw
 from config.settings import Settings
 from db import schema
 from dicom_gateway.storage_scp import StorageScp
@@ -52,7 +50,7 @@ def _receive(collaborators: Collaborators, stop: threading.Event, swept: int) ->
         tell_of_open_associations(intake, stop)
     finally:
         scp.stop()
-        _withdraw_address(settings)
+        withdraw(settings.run_dir / LISTENER)
 
 
 def tell_of_open_associations(intake: Intake, stop: threading.Event) -> None:
@@ -73,45 +71,10 @@ def published_address(settings: Settings) -> dict[str, Any] | None:
 
     `tls_port` is None without TLS; by TLS alone `port` is the same.
     """
-    address = _read_address(settings)
-    if address is None:
-        return None
-    try:
-        os.kill(address["pid"], 0)
-    except ProcessLookupError:
-        return None
-    except PermissionError:  # it runs, as somebody else
-        pass
-    return address
-
-
-def _read_address(settings: Settings) -> dict[str, Any] | None:
-    """Give what the file says; None where it is missing, or says nothing that a listener wrote."""
-    try:
-        address = json.loads(_address_file(settings).read_text())
-    except (FileNotFoundError, NotADirectoryError, ValueError):
-        return None
-    is_ours = isinstance(address, dict) and isinstance(address.get("pid"), int) and address["pid"] > 0
-    return address if is_ours else None
-
-
-def _withdraw_address(settings: Settings) -> None:
-    """Take back what this process published, unless another listener has published its own since."""
-    address = _read_address(settings)
-    if address is not None and address["pid"] == os.getpid():
-        _address_file(settings).unlink(missing_ok=True)
-
-
-def _address_file(settings: Settings) -> Path:
-    """Where the listener says on which address it listens (port 0 takes any)."""
-    return settings.run_dir / "listener.json"
+    return published(settings.run_dir / LISTENER)
 
 
 def _publish_address(settings: Settings, scp: StorageScp) -> None:
-    settings.run_dir.mkdir(parents=True, exist_ok=True)
     (host, port), secure = scp.address, scp.tls_address
     told = {"host": host, "port": port, "tls_port": None if secure is None else secure[1]}
-    content = json.dumps(told | {"ae_title": settings.listener.ae_title, "pid": os.getpid()})
-    temporary = settings.run_dir / f"listener.{os.getpid()}.tmp"
-    temporary.write_text(content)
-    temporary.replace(_address_file(settings))
+    publish(settings.run_dir / LISTENER, told | {"ae_title": settings.listener.ae_title})

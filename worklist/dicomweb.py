@@ -15,7 +15,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from config.dicomweb import DicomwebSettings
+from config.dicomweb import DICOMWEB_PATH, DicomwebSettings
+from config.published import DICOMWEB
 from config.settings import Settings
 from dicom_gateway.multipart_related import MediaTypeUnsupported, MessageMalformed, boundary_of
 from dicom_gateway.stow_reception import StowReception, StowTransaction
@@ -50,15 +51,15 @@ def run_dicomweb(settings: Settings, reception: StowReception, tls: ServerTls | 
     context = server_context(tls) if tls is not None else None
     secured = {"ssl_context_factory": lambda _config, _default: context} if context is not None else {}
     _log.info("dicomweb_started", host=place.host, port=place.port)
-    serve_until(stop, make_dicomweb_app(reception, place), place, settings.run_dir / "dicomweb.json", **secured)
+    serve_until(stop, make_dicomweb_app(reception, place), place, settings.run_dir / DICOMWEB, **secured)
 
 
 def make_dicomweb_app(reception: StowReception, settings: DicomwebSettings) -> Starlette:
     """Give the application."""
     stow = _Stow(reception, settings)
     routes = [
-        Route("/dicomweb/studies", stow.take, methods=["POST"]),
-        Route("/dicomweb/studies/{study}", stow.take, methods=["POST"]),
+        Route(f"{DICOMWEB_PATH}/studies", stow.take, methods=["POST"]),
+        Route(f"{DICOMWEB_PATH}/studies/{{study}}", stow.take, methods=["POST"]),
     ]
     app = Starlette(routes=routes, exception_handlers={HTTPException: _say})
     app.add_middleware(SafeHeaders, has_tls=settings.has_tls)

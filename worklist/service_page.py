@@ -1,12 +1,11 @@
 """The page of the service, for admins: whether it is well, and what can be done where it is not."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from config.settings import READING_WORKLIST, Settings
 from db import deliveries, delivery_choice, failures, processes, service_overview
 from db.delivery_choice import DeliveryChoice
 from db.session import Engine
@@ -44,10 +43,10 @@ def service_page(request: Request, visitor: AdminAsks, shown: Annotated[Shown, Q
         visitor,
         done=shown,
         now_is=status,
-        where={**status["destinations"], READING_WORKLIST: "offered here, by UPS"},
+        where=desk.settings.destination_places,
         processes=processes.listed(engine),
         associations=service_overview.associations(engine, _ASSOCIATIONS),
-        backlogs=service_overview.backlogs(engine, _names(desk.settings)),
+        backlogs=service_overview.backlogs(engine, desk.settings.destination_names),
         failures=failed[(shown.page - 1) * _FAILURES : shown.page * _FAILURES],
         pages=max(1, -(-len(failed) // _FAILURES)),
         failed=len(failed),
@@ -56,11 +55,6 @@ def service_page(request: Request, visitor: AdminAsks, shown: Annotated[Shown, Q
         settings=desk.settings,
         now=utc_now(),
     )
-
-
-def _names(settings: Settings) -> list[str]:
-    kinds: tuple[Any, ...] = (settings.destinations, settings.ups_destinations, settings.hl7_destinations)
-    return [destination.name for kind in kinds for destination in kind]
 
 
 @router.post("/retry")

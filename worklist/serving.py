@@ -4,6 +4,7 @@ import threading
 
 import structlog
 
+from config.published import WORKLIST
 from config.settings import Settings
 from db import schema
 from db.session import make_engine
@@ -24,5 +25,5 @@ def run_worklist(settings: Settings, desk: Desk, stop: threading.Event) -> None:
     schema.require_newest(engine)
     app = make_app(engine, InstanceStore(settings.service.data_dir), settings.worklist, desk)
     _log.info("worklist_started", host=settings.worklist.host, port=settings.worklist.port)
-    serve_until(stop, app, settings.worklist, settings.run_dir / "worklist.json")
+    serve_until(stop, app, settings.worklist, settings.run_dir / WORKLIST)
     engine.dispose()

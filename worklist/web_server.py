@@ -1,7 +1,6 @@
 """uvicorn, as this service runs it: on a socket of its own, until told to stop, and for nobody who never asks."""
 
 import asyncio
-import json
 import socket
 import threading
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from config.published import publish, withdraw
 from config.web import WebPlace
 from domain.errors import Transient
 
@@ -52,13 +52,12 @@ class PatientProtocol(H11Protocol):
             self._header_timer = None
 
 
-def serve_until(stop: threading.Event, app: Any, place: WebPlace, published: Path, **more: Any) -> None:  # noqa: ANN401 - an ASGI application; uvicorn's own settings
-    """Serve `app` until `stop` is set; where it listens is written into the file `published`.
+def serve_until(stop: threading.Event, app: Any, place: WebPlace, where: Path, **more: Any) -> None:  # noqa: ANN401 - an ASGI application; uvicorn's own settings
+    """Serve `app` until `stop` is set; where it listens is written into the file `where`.
 
     Raises Transient when the port is taken.
     """
     with _listening(place.host, place.port) as listening:
-        _publish(place, listening, published)
         config = uvicorn.Config(
             app,
             http=PatientProtocol,
@@ -72,7 +71,11 @@ def serve_until(stop: threading.Event, app: Any, place: WebPlace, published: Pat
         )
         server = _Server(config)
         threading.Thread(target=server.end_when, args=(stop,), daemon=True).start()
-        server.run(sockets=[listening])
+        publish(where, {"address": _address(place, listening)})
+        try:
+            server.run(sockets=[listening])
+        finally:
+            withdraw(where)
 
 
 class _Server(uvicorn.Server):
@@ -92,11 +95,7 @@ def _listening(host: str, port: int) -> socket.socket:
         raise Transient(f"cannot listen on {host}:{port}: {error.strerror}; see the port in the settings") from error
 
 
-def _publish(place: WebPlace, listening: socket.socket, published: Path) -> None:
+def _address(place: WebPlace, listening: socket.socket) -> str:
     host, port = listening.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
-    address = f"{'https' if place.tls_certificate else 'http'}://{shown}:{port}"
-    published.parent.mkdir(parents=True, exist_ok=True)
-    temporary = published.with_suffix(".tmp")
-    temporary.write_text(json.dumps({"address": address}))
-    temporary.replace(published)
+    return f"{'https' if place.tls_certificate else 'http'}://{shown}:{port}"

@@ -4,6 +4,7 @@ import random
 import threading
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -69,12 +70,16 @@ class Load:
         """Send until all are acknowledged."""
         deadline = time.monotonic() + self._patience_seconds
         while xrays and time.monotonic() < deadline:
-            listener = self._rig.listener()
-            if listener is not None:
-                outcomes = send_files(listener, [xray.path for xray in xrays], self._note)
+            outcomes = self._send_once([xray.path for xray in xrays])
+            if outcomes is not None:
                 xrays = [self._xrays[outcome.path] for outcome in outcomes if not outcome.is_stored]
             if xrays:
                 time.sleep(_PAUSE_SECONDS)
+
+    def _send_once(self, files: Sequence[Path]) -> Sequence[FileOutcome] | None:
+        """Send by one association, and note each answer; None while nobody listens."""
+        listener = self._rig.listener()
+        return None if listener is None else send_files(listener, files, self._note)
 
     def _note(self, outcome: FileOutcome) -> None:
         if outcome.is_stored:

@@ -18,8 +18,8 @@ SCRIPT = Path(sys.executable).with_name("cxr-triage")
 def test_the_demo_sends_real_xrays_and_every_report_comes_back(tmp_path: Path) -> None:
     """What README shows: fifteen instances kept, fourteen reports, three undetermined, five heat maps, status 0.
 
-    The same again on the same folder, with worklist and RIS beside it, and whatever a real service on this machine is
-    set to.
+    The same again on the same folder, with worklist, RIS and DICOMweb server beside it, and whatever a real service on
+    this machine is set to.
     """
     real = [{"name": "real", "ae_title": "REAL", "host": "pacs.invalid", "port": 104}]
     settings = {
@@ -29,7 +29,7 @@ def test_the_demo_sends_real_xrays_and_every_report_comes_back(tmp_path: Path) -
         "CXR_DESTINATIONS": json.dumps(real),
         "CXR_LISTENER__AE_TITLE": "REAL",
     }
-    for environment, options in (({}, []), (settings, ["--ups", "--hl7"])):
+    for environment, options in (({}, []), (settings, ["--ups", "--hl7", "--dicomweb"])):
         done = subprocess.run(
             [SCRIPT, "demo", *options, "--data-dir", tmp_path / "demo"],
             capture_output=True,
@@ -43,6 +43,8 @@ def test_the_demo_sends_real_xrays_and_every_report_comes_back(tmp_path: Path) -
         assert done.stdout.count("│ undetermined │") == 3
         assert "5 suspicions, each with its heat map" in done.stdout
         assert ("14 HL7 messages accepted" in done.stdout) == ("--hl7" in options)
+        by_web = "7 studies sent by STOW-RS; 14 reports taken by the DICOMweb server"
+        assert (by_web in done.stdout) == ("--dicomweb" in options)
         assert done.stderr == ""
 
 

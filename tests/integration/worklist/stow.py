@@ -1,14 +1,18 @@
 """STOW-RS requests for the tests, and a server of ours that takes them."""
 
 import json
+import os
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from config.load import load_settings
+from config.published import DICOMWEB, published
 from config.settings import Settings
 from db import schema
 from db.session import make_engine
@@ -20,6 +24,7 @@ TOKEN = "0123456789abcdef-of-a-test"  # noqa: S105 - of a test's sender
 AUTHORISED = {"Authorization": f"Bearer {TOKEN}"}
 CONTENT_TYPE = 'multipart/related; type="application/dicom"; boundary="edge"'
 _WAIT_SECONDS = 60.0
+StowProcess = tuple[subprocess.Popen[bytes], str]
 
 
 def body(*files: bytes, media_type: str = "application/dicom") -> bytes:
@@ -54,17 +59,35 @@ def stow_server(settings: Settings) -> Iterator[str]:
         with receiving_by_stow(settings, stop) as reception:
             run_dicomweb(settings, reception, dicomweb_tls(settings.dicomweb), stop)
 
-    published = settings.run_dir / "dicomweb.json"
-    published.unlink(missing_ok=True)
+    file = settings.run_dir / DICOMWEB
+    file.unlink(missing_ok=True)
     thread = threading.Thread(target=run)
     thread.start()
     try:
         deadline = time.monotonic() + _WAIT_SECONDS
-        while not published.exists():
+        while not file.exists():
             assert thread.is_alive()
             assert time.monotonic() < deadline
             time.sleep(0.02)
-        yield json.loads(published.read_text())["address"]
+        yield json.loads(file.read_text())["address"]
     finally:
         stop.set()
         thread.join()
+
+
+@contextmanager
+def stow_process(data_dir: Path, environment: Mapping[str, str] | None = None) -> Iterator[StowProcess]:
+    """Run the real command; gives its process, to be killed, and its address."""
+    switched_on = {"CXR_DICOMWEB__ENABLED": "true", "CXR_DICOMWEB__BEARER_TOKEN": TOKEN, "CXR_DICOMWEB__PORT": "0"}
+    command = [sys.executable, "-m", "admin", "dicomweb", "--data-dir", str(data_dir)]
+    variables = {**os.environ, **switched_on, **(environment or {})}
+    with subprocess.Popen(command, env=variables, stderr=subprocess.DEVNULL) as process:
+        try:
+            deadline = time.monotonic() + _WAIT_SECONDS
+            while (told := published(data_dir / "run" / DICOMWEB)) is None:
+                assert process.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+            yield process, told["address"]
+        finally:
+            process.kill()

@@ -1,9 +1,12 @@
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from fastapi import FastAPI
 from sqlalchemy import Engine
 
 from admin.drills import kept
+from config.destinations import DicomwebDestinationSettings
 from config.settings import Settings
 from db import deliveries, processes, results, studies, worklist
 from db.processes import Life
@@ -86,6 +89,14 @@ def test_failures_come_page_by_page(sign_in: SignIn, failed: int, monkeypatch: p
     assert "There are not so many" in third
     assert all("Failures (2)" in page for page in (first, second, third))
     del failed
+
+
+def test_a_destination_of_every_kind_is_on_the_page(sign_in: SignIn, app: FastAPI, service: Settings) -> None:
+    """Also one by STOW-RS that has been sent nothing yet."""
+    web = DicomwebDestinationSettings(name="vna", url="https://vna.example/dicomweb")
+    settings = service.model_copy(update={"dicomweb_destinations": (web,)})
+    app.state.desk = replace(app.state.desk, settings=settings)
+    assert "https://vna.example/dicomweb by STOW-RS" in sign_in("chief").get("/service").text
 
 
 def test_a_button_does_what_the_command_does_and_says_who(sign_in: SignIn, engine: Engine, failed: int) -> None:

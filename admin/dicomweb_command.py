@@ -6,7 +6,7 @@ from admin.options import AeTitleOption, ConfigOption, DataDirOption, PacsOption
 from admin.service_commands import stop_on_signal
 from domain.errors import ConfigurationInvalid
 from worker.gateway_values import dicomweb_tls, require_tls_files
-from worker.signs_of_life import give_signs_of_life
+from worker.signs_of_life import signs_of_life
 from worker.stow_receiving import receiving_by_stow
 
 
@@ -27,6 +27,6 @@ def dicomweb(
     configure_logging(settings.service, "dicomweb")
     make_data_folder(settings)
     require_tls_files(settings)
-    with stop_on_signal() as stop, receiving_by_stow(settings, stop) as reception:
-        give_signs_of_life(settings, "dicomweb", stop)
+    alive = signs_of_life(settings, "dicomweb")
+    with stop_on_signal() as stop, receiving_by_stow(settings, stop) as reception, alive:
         run_dicomweb(settings, reception, dicomweb_tls(settings.dicomweb), stop)

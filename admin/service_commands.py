@@ -23,7 +23,7 @@ from worker.gateway_values import require_tls_files
 from worker.listening import run_listener
 from worker.queue import ANALYSE_QUEUE, DELIVER_QUEUE
 from worker.retention import look_until
-from worker.signs_of_life import give_signs_of_life
+from worker.signs_of_life import signs_of_life
 
 _log = structlog.get_logger()
 
@@ -65,8 +65,7 @@ def listen(
     """Run only the Storage SCP."""
     settings = settings_from(config, data_dir, dicom_port, ae_title, pacs)
     _begin(settings, "listen")
-    with stop_on_signal() as stop:
-        give_signs_of_life(settings, "listen", stop)
+    with stop_on_signal() as stop, signs_of_life(settings, "listen"):
         run_listener(settings, stop)
 
 
@@ -82,8 +81,7 @@ def sweep(
     _begin(settings, "sweep")
     collaborators = Collaborators(settings)
     schema.require_newest(collaborators.engine)
-    with stop_on_signal() as stop:
-        give_signs_of_life(settings, "sweep", stop)
+    with stop_on_signal() as stop, signs_of_life(settings, "sweep"):
         arguments = (stop, lambda: collaborators.retention)
         threading.Thread(target=look_until, args=arguments, name="retention", daemon=True).start()
         _log.info("sweep_started")

@@ -12,7 +12,7 @@ from admin.options import ConfigOption, DataDirOption
 from admin.service_commands import stop_on_signal
 from admin.turnaround_command import simulate
 from config.load import load_settings
-from worker.signs_of_life import give_signs_of_life
+from worker.signs_of_life import signs_of_life
 
 app = typer.Typer(help="Offer the reading worklist as a web page.", invoke_without_command=True)
 app.command("audit")(audit)
@@ -48,6 +48,5 @@ def serve_page(config: Path | None, data_dir: Path | None, port: int | None) -> 
     settings = load_settings(config, overrides)
     configure_logging(settings.service, "worklist")
     make_data_folder(settings)
-    with stop_on_signal() as stop:
-        give_signs_of_life(settings, "worklist", stop)
+    with stop_on_signal() as stop, signs_of_life(settings, "worklist"):
         run_worklist(settings, desk_of(settings), stop)

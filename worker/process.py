@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import structlog
@@ -18,7 +19,7 @@ from worker.hearing import Hearing
 from worker.lifeline import die_with_parent
 from worker.memory import limit_memory
 from worker.queue import ANALYSE_QUEUE, ANALYSE_TASK, ANSWER_TASK, CONFIRM_TASK, DELIVER_QUEUE, DELIVER_TASK
-from worker.signs_of_life import give_signs_of_life
+from worker.signs_of_life import signs_of_life
 
 _log = structlog.get_logger()
 _INTERRUPTED = 128 + signal.SIGINT
@@ -68,9 +69,9 @@ def run_worker(settings: Settings, queues: Sequence[str]) -> int:
     signals.worker_ready.connect(
         lambda **_: threading.Thread(target=hearing.run, args=(threading.Event(),), daemon=True).start(), weak=False
     )
-    stop = threading.Event()
+    alive = ExitStack()
     name = "work-all" if len(queues) > 1 else f"work-{queues[0]}"
-    signals.worker_ready.connect(lambda **_: give_signs_of_life(settings, name, stop), weak=False)
+    signals.worker_ready.connect(lambda **_: alive.enter_context(signs_of_life(settings, name)), weak=False)
     signals.worker_ready.connect(lambda **_: _log.info("worker_ready", queues=list(queues)), weak=False)
     signals.worker_shutting_down.connect(lambda sig, **_: ended_by.append(sig), weak=False)
     # A receiver, whatever it does, keeps Celery from setting up logging of its own.
@@ -88,8 +89,8 @@ def run_worker(settings: Settings, queues: Sequence[str]) -> int:
         without_heartbeat=True,
         quiet=True,
     )
-    worker.start()
-    stop.set()
+    with alive:
+        worker.start()
     return _INTERRUPTED if "SIGINT" in ended_by else int(worker.exitcode or 0)
 
 

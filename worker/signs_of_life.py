@@ -4,6 +4,8 @@ import os
 import socket
 import threading
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import structlog
 
@@ -19,13 +21,24 @@ _log = structlog.get_logger()
 SIGN_SECONDS = 10.0
 #: Seconds of silence after which a process counts as gone: some signs may come late, on a machine that is busy.
 SILENT_SECONDS = 60.0
+#: Seconds that an end is waited for: a database may be away.
+_END_SECONDS = 5.0
 
 
-def give_signs_of_life(settings: Settings, name: str, stop: threading.Event) -> threading.Thread:
-    """Begin to write them, until `stop` is set; `name` is what the process is for."""
+@contextmanager
+def signs_of_life(settings: Settings, name: str) -> Iterator[None]:
+    """Write them while the block runs; `name` is what the process is for.
+
+    The thread has ended when the block has: what still runs while the interpreter ends may break its end.
+    """
+    stop = threading.Event()
     thread = threading.Thread(target=_run, args=(settings, name, stop), name="signs-of-life", daemon=True)
     thread.start()
-    return thread
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(_END_SECONDS)
 
 
 def _run(settings: Settings, name: str, stop: threading.Event) -> None:

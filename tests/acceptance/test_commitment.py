@@ -16,7 +16,7 @@ from domain.commitment import CommitmentReply, SopReference
 from tests.acceptance.conftest import CommandLine, wait_until
 from tests.acceptance.xrays import write_xray
 
-_WAIT_SECONDS = 120.0
+_WAIT_SECONDS = 240.0
 
 
 def ask(listener: Destination, transaction_uid: str, reference: SopReference) -> None:

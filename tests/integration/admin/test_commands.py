@@ -63,11 +63,11 @@ def test_predict_of_a_missing_file_fails_and_says_so(tmp_path: Path) -> None:
 
 def test_config_show_masks_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     """Passwords in URLs are not printed, in either form."""
-    monkeypatch.setenv("CXR_DATABASE__URL", "postgresql://cxr:secret@db/cxr")
-    monkeypatch.setenv("CXR_BROKER__URL", "redis://:secret@broker/0")
+    monkeypatch.setenv("CXR_DATABASE__URL", "postgresql://cxr:hunter2@db/cxr")
+    monkeypatch.setenv("CXR_BROKER__URL", "redis://:hunter2@broker/0")
     for words in (("config", "show"), ("config", "show", "--json")):
         printed = run(*words)
-        assert "secret" not in printed
+        assert "hunter2" not in printed
         assert "cxr:***@db" in printed
 
 

@@ -16,7 +16,7 @@ from worker.lifeline import die_with_parent
 #: Of the docs' figures: a workstation's window, and a telephone.
 _SIZES = ((1280, 800), (390, 844))
 _SETTLE_MILLISECONDS = 500
-_COLOURS = 200
+_COLOURS = 128
 _THUMBNAILS_ARE_THERE = "() => [...document.querySelectorAll('.thumb img')].every((one) => one.complete)"
 _HEAT_IS_THERE = "() => { const heat = document.querySelector('.heat'); return !heat.hidden && heat.complete }"
 
@@ -56,7 +56,7 @@ def _screenshots(page: Page, name: str) -> None:
         page.wait_for_timeout(_SETTLE_MILLISECONDS)
         file = Path(folder) / f"worklist-{name}-{width}.png"
         page.screenshot(path=file)
-        Image.open(file).convert("RGB").quantize(_COLOURS).save(file, optimize=True)
+        Image.open(file).convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE).save(file, optimize=True)
     width, height = _SIZES[0]
     page.set_viewport_size({"width": width, "height": height})
 
@@ -97,7 +97,8 @@ def _see_every_other_page(page: Page, link: str) -> None:
     page.goto(f"{address}/?show=read")
     page.locator("tr[data-study] a").first.click()
     page.wait_for_selector(".stage[data-drawn]")
-    page.locator("a[href*='/report/']").first.click()
+    report = page.locator("a[href*='/report/']").first.get_attribute("href")
+    page.goto(f"{address}{report}")
     expect(page.locator("main")).to_contain_text("pneumonia")
     _screenshots(page, "report")
     page.goto(f"{address}/quality")

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from db.failures import FailureKind
 from db.worklist import Column
@@ -19,6 +19,17 @@ GREATEST_ID = 2**31 - 1
 Id = Annotated[int, Field(ge=1, le=GREATEST_ID)]
 Uid = Annotated[str, Field(pattern=r"^[0-9.]{1,64}$")]
 Cursor = Annotated[str, Field(max_length=256, pattern=r"^[A-Za-z0-9_-]+$")]
+
+
+def _is_number(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        message = "must be a number"
+        raise ValueError(message)  # noqa: TRY004 - pydantic takes a TypeError for a mistake of ours
+    return value
+
+
+#: In a body: true and "1" are no numbers there, and 1.0 is a whole one (JSON Schema), which strict would refuse.
+_NUMBER = BeforeValidator(_is_number)
 
 
 class _Given(BaseModel):
@@ -38,8 +49,13 @@ class WorklistQuery(_Given):
 
 
 class WorklistSearch(WorklistQuery):
-    """The same, with a text."""
+    """The same, with a text. JSON has types, so nothing passes for another one, as it must in an address."""
 
+    not_analysed: bool = Field(
+        False, strict=True, description="Only studies about which the network makes no statement."
+    )
+    reverse: bool = Field(False, strict=True)
+    limit: Annotated[int, Field(ge=1, le=500), _NUMBER] = 50
     text: str = Field(
         "",
         max_length=64,
@@ -61,7 +77,7 @@ class DeliveryQuery(_Given):
 class FeedbackGiven(_Given):
     """What a reader says of one result."""
 
-    result_id: Id
+    result_id: Annotated[Id, _NUMBER]
     verdict: Verdict
     finding: str = Field("", max_length=64, pattern=_NO_NUL)
     note: str = Field("", max_length=2000, pattern=_NO_NUL)
@@ -71,7 +87,7 @@ class RetryWanted(_Given):
     """What is to be tried again: these studies and what failed of them, or everything that failed."""
 
     studies: list[Uid] = Field([], max_length=1000)
-    all: bool = False
+    all: bool = Field(False, strict=True)
 
 
 class Me(BaseModel):

@@ -22,10 +22,18 @@ from worklist.rate_limit import RequestLimit, SignInLimit
 
 #: Requests that are right, and requests that are not, for each operation.
 _EXAMPLES = 8
+#: A busy machine is no fault.
+_PATIENCE_SECONDS = 120.0
 #: What was stored first has this id, so that more is reached than "not found".
 _FIRST = 1
 #: Have rules that no schema tells: what is valid by it may be refused.
 _MORE_RULES = ("/api/v1/failures/retry", "/workitems")
+
+
+@pytest.fixture
+def database_url(postgres_url: str) -> str:
+    """PostgreSQL alone: of the two, it refuses more of what a request may hold (NUL, numbers beyond 32 bits)."""
+    return postgres_url
 
 
 @pytest.fixture
@@ -55,7 +63,9 @@ def _check(operation: APIOperation, mode: GenerationMode, headers: dict[str, str
         if mode is GenerationMode.POSITIVE:
             case.path_parameters = {name: ids[name] for name in case.path_parameters or {}}
             case.query = {name: value for name, value in (case.query or {}).items() if name != "cursor"}
-        case.call_and_validate(headers=headers, excluded_checks=excluded)
+            if isinstance(case.body, dict):  # no schema tells which cursors there are
+                case.body.pop("cursor", None)
+        case.call_and_validate(headers=headers, excluded_checks=excluded, timeout=_PATIENCE_SECONDS)
 
     keeps_its_contract()
 

@@ -23,6 +23,12 @@ CALLBACK = "http://127.0.0.1/oidc/callback"
 
 
 @pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """SQLite alone: the accounts' SQL has tests of its own, on both databases."""
+    return sqlite_url
+
+
+@pytest.fixture
 def provider() -> Iterator[OpenIdProvider]:
     """A provider that runs."""
     with OpenIdProvider() as running:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, aliased
 from db import events
 from db.events import EventKind
 from db.session import reading, transaction
-from db.tables import Delivery, Instance, Result, Study
+from db.tables import Association, Delivery, Instance, Result, Study
 from domain.study import DeliveryState, StudyStatus
 
 #: Not, or not known to be, at the destination.
@@ -70,6 +70,13 @@ def _may_go(reported_before: datetime) -> ColumnElement[bool]:
         ~exists().where(promised.study_id == Study.id, promised.promised_at.is_not(None)),
         ~exists().where(of_study, is_needed()),
     )
+
+
+def received_between(engine: Engine, since: datetime, until: datetime) -> bool:
+    """Say whether anybody sent images then, by the clock of that time."""
+    then = exists().where(Association.opened_at >= since, Association.opened_at < until)
+    with reading(engine) as session:
+        return bool(session.scalar(select(then)))
 
 
 def mark_purged(

@@ -29,6 +29,11 @@ _LOOK_SECONDS = 60.0
 _BATCH = 500
 #: What was marked longer ago was removed, or will be found by `purge --orphans`.
 _LEFT_OVER_DAYS = 2
+#: Days for which a clock must have stood before images are removed by their age. One that jumped ahead by months makes
+#: everything old at once; who sees to the machine notices within a weekend.
+_CLOCK_STANDS = timedelta(days=3)
+#: Before that, images must have come within so many days: longer, and a jump of that length would not be seen.
+_CAME_WITHIN = timedelta(days=7)
 #: When so many studies in a row have no file, it is the disk that is missing.
 _TOO_MANY_GONE = 10
 _MEGABYTE = 10**6
@@ -73,6 +78,7 @@ class Retention:
         self._settings = settings
         self._quota_bytes = round(quota_megabytes * _MEGABYTE)
         self._is_stuck = False
+        self._waits_for_clock = False
 
     def look(self) -> None:
         """Remove what is due once. Raises StoreUnavailable."""
@@ -80,10 +86,21 @@ class Retention:
         lately = retention.purged_since(self._engine, utc_now() - timedelta(days=_LEFT_OVER_DAYS))
         still_there_bytes = self._remove_files(lately)
         if self._settings.retain_days:
-            longest = max(timedelta(days=self._settings.retain_days), self._shortest())
-            while self._purge_batch(utc_now() - longest, "retain_days"):
-                pass
+            self._purge_by_age(max(timedelta(days=self._settings.retain_days), self._shortest()))
         self._make_space(still_there_bytes)
+
+    def _purge_by_age(self, longest: timedelta) -> None:
+        now = utc_now()
+        reported_before, stands_since = now - longest, now - min(_CLOCK_STANDS, longest)
+        if not retention.purgeable(self._engine, reported_before, 1):
+            self._waits_for_clock = False
+            return
+        waits = not retention.received_between(self._engine, stands_since - _CAME_WITHIN, stands_since)
+        if waits and not self._waits_for_clock:
+            _log.warning("retention_waits_for_clock", days=_CLOCK_STANDS.days, now=now.isoformat())
+        self._waits_for_clock = waits
+        while not waits and self._purge_batch(reported_before, "retain_days"):
+            pass
 
     def _make_space(self, still_there_bytes: int) -> None:
         """Purge as much as is missing, once: whether it has helped is measured at the next look."""

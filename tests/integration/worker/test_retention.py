@@ -1,7 +1,7 @@
 """Retention on a service whose store, database and PACS are real."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from domain.clock import utc_now
 from domain.errors import CxrTriageError, StoreUnavailable
 from domain.finding import Assessment, RefusalCode
 from domain.study import StudyStatus
+from tests.integration.db.builders import received
 from tests.integration.worker.stored import results_of, store_study, study_of
 from tests.integration.worker.test_looking_after import Commands
 from worker import retention
@@ -72,6 +73,30 @@ def test_images_go_and_what_was_said_of_them_stays(
     assert len(results_of(collaborators, study)) == 1
     purged = events.of_study(collaborators.engine, study.id)[-1]
     assert (purged.kind, purged.detail["by"], purged.detail["reason"]) == ("study_purged", "the service", "retain_days")
+
+
+def test_a_clock_that_jumped_ahead_removes_nothing_until_it_has_stood(
+    collaborators: WorkCollaborators, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A year ahead everything is old: it waits, says so once, and goes on days after images came by the new clock."""
+    study, ahead = reported(collaborators, tmp_path), utc_now() + timedelta(days=365)
+    by_age = retention_with(
+        collaborators, RetentionSettings(retain_days=90, purge_below_free_megabytes=0, keep_hours=24)
+    )
+
+    def looks(now: datetime) -> list[str]:
+        monkeypatch.setattr(retention, "utc_now", lambda: now)
+        with capture_logs() as logs:
+            by_age.look()
+        return [entry["event"] for entry in logs]
+
+    assert looks(ahead) == ["retention_waits_for_clock"]
+    received(collaborators.engine, study="1.2.99", association_id="a99", received_at=ahead)
+    assert looks(ahead + timedelta(days=2)) == []
+    assert len(files(collaborators)) == 1
+    assert looks(ahead + timedelta(days=4)) == ["study_purged"]
+    assert files(collaborators) == []
+    assert study_of(collaborators, study.study_instance_uid).status is StudyStatus.REPORTED
 
 
 @pytest.mark.parametrize("point", ["failpoint", "remove"])

@@ -1,4 +1,3 @@
-import os
 from pathlib import Path
 
 import numpy as np
@@ -52,13 +51,6 @@ def _watched(page: Page) -> list[str]:
     return complaints
 
 
-def _screenshot(page: Page, name: str) -> None:
-    """Keep a picture where WORKLIST_SCREENSHOTS asks for it: docs/figures are made so."""
-    folder = os.environ.get("WORKLIST_SCREENSHOTS")
-    if folder:
-        page.screenshot(path=Path(folder) / f"{name}.png")
-
-
 def _pixels(page: Page, tmp_path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.int16]]:
     file = tmp_path / "stage.png"
     page.locator(".stage").screenshot(path=file)
@@ -96,7 +88,6 @@ def test_heat_map_and_inversion_change_the_pixels(
     """The image is grey until the heat map is asked for, and turned to its negative by one key."""
     page = open_as(browser, engine, address, "anna")
     page.wait_for_function(_THUMBNAILS_ARE_THERE)
-    _screenshot(page, "worklist-list-1280")
     page.goto(f"{address}/study/{row(engine, uids[2]).entry.token}")
     page.wait_for_selector(".stage[data-drawn]")
     before = _pixels(page, tmp_path)
@@ -104,7 +95,6 @@ def test_heat_map_and_inversion_change_the_pixels(
     page.wait_for_function(_HEAT_IS_THERE)
     painted = _pixels(page, tmp_path)
     assert np.ptp(painted, axis=2).max() > 40 > np.ptp(before, axis=2).max()
-    _screenshot(page, "worklist-study-1280")
     page.keyboard.press("h")
     page.keyboard.press("i")
     page.wait_for_function("() => document.querySelector('.stage').dataset.drawn > 1")
@@ -160,8 +150,6 @@ def test_a_narrow_screen_shows_the_same(browser: Browser, engine: Engine, addres
         if name == "study":
             page.wait_for_selector(".stage[data-drawn]")
         assert page.evaluate(_TOO_WIDE) == []
-        _screenshot(page, f"worklist-{name}-390")
-    page.goto(address)
+        page.goto(address)
     page.get_by_role("button", name="Light").click()
     expect(page.locator("html")).to_have_attribute("data-theme", "light")
-    _screenshot(page, "worklist-light-390")

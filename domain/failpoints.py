@@ -121,7 +121,14 @@ class Failpoints:
 
     def is_waited_at(self, point: Failpoint, only: str = "") -> bool:
         """Say whether a process waits, or has waited, at a point that is armed to pause."""
-        return self.folder is not None and _mark_of(self.folder / _name(point, only)).exists()
+        return self.waits_at(point, only) is not None
+
+    def waits_at(self, point: Failpoint, only: str = "") -> int | None:
+        """Give the pid of the process that came last to a point that is armed to pause; None when none has come."""
+        try:
+            return None if self.folder is None else int(_mark_of(self.folder / _name(point, only)).read_text())
+        except (FileNotFoundError, ValueError):  # not there, or not yet written
+            return None
 
     @contextmanager
     def armed(self, point: Failpoint, arming: Arming) -> Iterator[None]:
@@ -184,7 +191,7 @@ def _act(arming: Arming, path: Path) -> None:
     if arming.action is FailAction.EAT:
         _eat()
     else:
-        _mark_of(path).touch()
+        _mark_of(path).write_text(str(os.getpid()))
         while path.exists():
             time.sleep(_POLL_SECONDS)
 

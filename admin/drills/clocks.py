@@ -2,15 +2,16 @@
 
 import contextlib
 import time
+from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
 
 from admin.drills.drill import Drill, DrillRun
 from admin.drills.load import new_load, send, sleep_at_random
-from admin.drills.rig import Rig, wait_until
+from admin.drills.rig import Rig, parent_of, wait_until
 from admin.drills.tally import Tally, count
 from admin.drills.xrays import write_image
 from domain.failpoints import Arming, FailAction, Failpoint
-from worker.queue import ANALYSE_QUEUE, DELIVER_QUEUE
 
 _BUSY_SECONDS = 2.0
 #: A summer time by hand, a wrong time server, a dead battery.
@@ -19,11 +20,7 @@ _JUMPS = 3
 #: Longer than any lease of the rig.
 _PAST_LEASE = timedelta(minutes=2)
 #: Where the sleeper stands: before its result is written, before its report is sent, before that is written down.
-_STANDS = (
-    (Failpoint.ANALYSE_BEFORE_COMMIT, ANALYSE_QUEUE),
-    (Failpoint.DELIVER_AFTER_REPORT_KEPT, DELIVER_QUEUE),
-    (Failpoint.DELIVER_AFTER_SEND, DELIVER_QUEUE),
-)
+_STANDS = (Failpoint.ANALYSE_BEFORE_COMMIT, Failpoint.DELIVER_AFTER_REPORT_KEPT, Failpoint.DELIVER_AFTER_SEND)
 
 #: What the log says of a worker whose claim was lost.
 _TOO_LATE = ('"analysis_overtaken"', '"recorded": false', '"delivery_retry"', '"task_failed"')
@@ -46,36 +43,35 @@ def _jumps(run: DrillRun) -> Tally:
 
 
 def _sleepers(run: DrillRun) -> Tally:
-    with Rig(run.folder) as rig:
+    with Rig(run.folder) as rig, rig.second_worker() as log_file:
         for number in run.each_round():
-            point, queue = _STANDS[number % len(_STANDS)]
-            _sleep_past_lease(rig, f"sleeper-{number}", point, queue)
+            _sleep_past_lease(
+                rig, f"sleeper-{number}", _STANDS[number % len(_STANDS)], [rig.service.log_file, log_file]
+            )
         return count(rig, run.rounds)
 
 
-def _sleep_past_lease(rig: Rig, name: str, point: Failpoint, queue: str) -> None:
-    """Have the service's worker sleep over one study, another one do its work, and the sleeper go on after that."""
+def _sleep_past_lease(rig: Rig, name: str, point: Failpoint, logs: Sequence[Path]) -> None:
+    """Have the worker that took it sleep over one study, another one do its work, and the sleeper go on after that."""
     xray = write_image(rig.folder / "to-send", name, 1)
     uid = xray.study_instance_uid
-    awake = _times_awoken(rig)
+    awake = _times_awoken(logs)
     with contextlib.ExitStack() as asleep:
         rig.failpoints.arm(point, Arming(FailAction.PAUSE))
         send(rig, [xray])
         wait_until(lambda: rig.failpoints.is_waited_at(point), f"a worker at {point}")
-        asleep.enter_context(rig.stopped([f"work-{queue}"]))
+        asleep.enter_context(rig.stopped([parent_of(rig.failpoints.waits_at(point) or 0)]))
         rig.failpoints.disarm(point)
         rig.failpoints.set_clock(rig.failpoints.clock_offset() + _PAST_LEASE)
-        with rig.second_worker(queue):
-            wait_until(lambda: rig.is_settled(uid), "the work done by another worker")
+        wait_until(lambda: rig.is_settled(uid), "the work done by another worker")
     over_at = time.monotonic()
-    wait_until(lambda: _times_awoken(rig) > awake, "the sleeper awake, and too late")
+    wait_until(lambda: _times_awoken(logs) > awake, "the sleeper awake, and too late")
     rig.settle([uid], over_at)
 
 
-def _times_awoken(rig: Rig) -> int:
+def _times_awoken(logs: Sequence[Path]) -> int:
     """Count how often a worker was told that its claim is gone, or ended for having slept too long."""
-    log = rig.service.log_file.read_text()
-    return sum(map(log.count, _TOO_LATE))
+    return sum(log.read_text().count(words) for log in logs for words in _TOO_LATE)
 
 
 DRILLS = (

@@ -19,8 +19,9 @@ from worker.queue import ANALYSE_QUEUE
 _POISONS = {FailAction.KILL: "", FailAction.HANG: "", FailAction.EAT: "MemoryError"}
 #: A hang costs the hard limit for each attempt; memory is limited to less than EAT takes.
 _LIMITS = {
-    "CXR_ANALYSIS__SOFT_TIME_LIMIT_SECONDS": "10",
-    "CXR_ANALYSIS__HARD_TIME_LIMIT_SECONDS": "12",
+    "CXR_ANALYSIS__SOFT_TIME_LIMIT_SECONDS": "7",
+    "CXR_ANALYSIS__HARD_TIME_LIMIT_SECONDS": "8",
+    "CXR_ANALYSIS__MAX_ATTEMPTS": "2",
     "CXR_ANALYSIS__MEMORY_MEGABYTES": "1000",
 }
 

@@ -92,7 +92,13 @@ class Rig:
     @property
     def _variables(self) -> dict[str, str]:
         host, port = self.pacs.address
-        pacs = {"name": "pacs", "ae_title": self.pacs.ae_title, "host": host, "port": port, **self._destination}
+        pacs = {
+            "name": self.destination_name,
+            "ae_title": self.pacs.ae_title,
+            "host": host,
+            "port": port,
+            **self._destination,
+        }
         folder = str(self.failpoints.folder)
         return {**self._environment, "CXR_DESTINATIONS": json.dumps([pacs]), FAILPOINTS_VARIABLE: folder}
 
@@ -152,9 +158,9 @@ class Rig:
         self.service.wait_until_listening()
 
     @contextlib.contextmanager
-    def stopped(self, names: Sequence[str]) -> Iterator[None]:
+    def stopped(self, parents: Sequence[int]) -> Iterator[None]:
         """SIGSTOP processes, with their pool processes, for a while."""
-        pids = [pid for name in names for pid in (self.pid_of(name), *children_of(self.pid_of(name)))]
+        pids = [pid for parent in parents for pid in (parent, *children_of(parent))]
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
         try:
@@ -165,11 +171,12 @@ class Rig:
                     os.kill(pid, signal.SIGCONT)
 
     @contextlib.contextmanager
-    def second_worker(self, queue: str) -> Iterator[None]:
-        """Run another worker of a queue beside the service's own, as on another host."""
-        with (self.folder / "second-worker.log").open("ab") as log:
+    def second_worker(self) -> Iterator[Path]:
+        """Run another worker of both queues beside the service's own, as on another host; gives its log."""
+        log_file = self.folder / "second-worker.log"
+        with log_file.open("ab") as log:
             worker = subprocess.Popen(
-                [sys.executable, "-m", "admin", "work", "--queue", queue, "--data-dir", str(self.data_dir)],
+                [sys.executable, "-m", "admin", "work", "--data-dir", str(self.data_dir)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -177,7 +184,8 @@ class Rig:
                 preexec_fn=die_with_parent,  # noqa: PLW1509 - one prctl(2), which takes no lock
             )
         try:
-            yield
+            wait_until(lambda: '"worker_ready"' in log_file.read_text(), "a second worker")
+            yield log_file
         finally:
             worker.terminate()
             try:
@@ -245,6 +253,11 @@ def children_of(pid: int) -> list[int]:
         return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     except FileNotFoundError:
         return []
+
+
+def parent_of(pid: int) -> int:
+    """Give the pid of a process's parent, from proc(5)."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 def _age_seconds(pid: int) -> float:

@@ -8,7 +8,7 @@ whether that took a guess. No warning or error quotes the text.
 import re
 
 from pydicom.charset import CODES_TO_ENCODINGS, decode_bytes, python_encoding
-from pydicom.dataelem import RawDataElement
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence as ItemSequence
@@ -63,7 +63,7 @@ class SourceText:
 
     def read_unsigned(self, keyword: str) -> int | None:
         """Give the value of a US element, or None when it is missing or not one 16 bit number."""
-        element = self._dataset.get_item(keyword)
+        element = _element(self._dataset, keyword)
         value = _value(self._dataset, keyword)
         if isinstance(element, RawDataElement) and isinstance(value, bytes):
             order = "little" if element.is_little_endian else "big"
@@ -78,10 +78,18 @@ def printable(text: str) -> str:
 
 def _value(dataset: Dataset, keyword: str) -> object:
     """Give the value as received: bytes where nothing has converted it yet, None for what holds no text."""
-    element = dataset.get_item(keyword)
+    element = _element(dataset, keyword)
     if element is None or element.VR == "SQ" or isinstance(element.value, ItemSequence):
         return None
     return element.value
+
+
+def _element(dataset: Dataset, keyword: str) -> DataElement | RawDataElement | None:
+    """Give the element as received; None also where it has a VR that no standard defines, and pydicom converts it."""
+    try:
+        return dataset.get_item(keyword)
+    except NotImplementedError:
+        return None
 
 
 def _as_text(value: object, encoding: str | None) -> tuple[str, bool]:

@@ -6,6 +6,7 @@ whether that took a guess. No warning or error quotes the text.
 """
 
 import re
+from typing import Literal
 
 from pydicom.charset import CODES_TO_ENCODINGS, decode_bytes, python_encoding
 from pydicom.dataelem import DataElement, RawDataElement
@@ -66,7 +67,7 @@ class SourceText:
         element = _element(self._dataset, keyword)
         value = _value(self._dataset, keyword)
         if isinstance(element, RawDataElement) and isinstance(value, bytes):
-            order = "little" if element.is_little_endian else "big"
+            order: Literal["little", "big"] = "little" if element.is_little_endian else "big"
             return int.from_bytes(value, order) if len(value) == 2 else None  # noqa: PLR2004 - US: 2 bytes, PS3.5 6.2
         return value if isinstance(value, int) else None
 

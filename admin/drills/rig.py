@@ -93,7 +93,7 @@ class Rig:
     def _variables(self) -> dict[str, str]:
         host, port = self.pacs.address
         pacs = {
-            "name": self.destination_name,
+            "name": "pacs",
             "ae_title": self.pacs.ae_title,
             "host": host,
             "port": port,

@@ -2,11 +2,14 @@
 
 import logging
 import sys
+import threading
 import warnings
+from types import TracebackType
 
 import structlog
 
 from config.settings import ServiceSettings
+from domain import traces
 
 #: Libraries that say too much at their default level, or quote element values in what they say.
 _QUIET = {
@@ -48,7 +51,7 @@ def _configure(level: str, process: str, *, as_json: bool) -> None:
     )
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _tell_exception, renderer],
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
@@ -63,3 +66,26 @@ def _configure(level: str, process: str, *, as_json: bool) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+    sys.excepthook = _log_end
+    threading.excepthook = _log_end_of_thread
+
+
+def _tell_exception(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Put types and places where renderers would show an exception's words, and even local variables."""
+    exc_info = event.pop("exc_info", None)
+    event.pop("stack_info", None)
+    found = sys.exc_info() if exc_info is True else exc_info
+    error = found[1] if isinstance(found, tuple) else found
+    if isinstance(error, BaseException):
+        event["trace"] = traces.told_whole(error)
+    return event
+
+
+def _log_end(_: type[BaseException], error: BaseException, __: TracebackType | None) -> None:
+    structlog.get_logger().critical("unexpected_error", exc_info=error)
+
+
+def _log_end_of_thread(ended: threading.ExceptHookArgs) -> None:
+    if ended.exc_value is not None and not isinstance(ended.exc_value, SystemExit):
+        thread = ended.thread.name if ended.thread else None
+        structlog.get_logger().critical("unexpected_error_of_thread", thread=thread, exc_info=ended.exc_value)

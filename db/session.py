@@ -32,6 +32,8 @@ BUSY_SECONDS = 30
 #: Seconds that PostgreSQL may take for one answer, or to accept a connection, before it counts as away.
 ANSWER_SECONDS = 60.0
 _POSTGRESQL_PORT = 5432
+#: Of every engine; the values of a statement stay out of the errors that it meets.
+_POOL: dict[str, Any] = {"pool_size": 5, "max_overflow": 50, "hide_parameters": True}
 #: SQLSTATE of what PostgreSQL may do better later (its manual, Appendix A): connection exceptions, read-only
 #: transactions (a standby after a failover), who may log in and where (28, 3D000, 42501: a human mends it while the
 #: service waits), rollbacks, insufficient resources (connections, disk, memory), operator intervention, system errors.
@@ -113,7 +115,7 @@ def _with_driver(url: URL) -> URL:
 
 def _postgresql_engine(url: URL, answer_seconds: float) -> Engine:
     arguments = {"timeout": answer_seconds}
-    engine = create_engine(url, connect_args=arguments, pool_pre_ping=True, pool_size=5, max_overflow=50)
+    engine = create_engine(url, connect_args=arguments, pool_pre_ping=True, **_POOL)
     event.listen(engine, "handle_error", _say_lost)
     return engine
 
@@ -126,7 +128,7 @@ def _say_lost(context: ExceptionContext) -> None:
 
 
 def _sqlite_engine(url: URL) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS}, pool_size=5, max_overflow=50)
+    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS}, **_POOL)
     if file := database_file(engine):
         event.listen(engine, "do_connect", partial(_open_existing, file))
     event.listen(engine, "connect", _prepare_sqlite)
@@ -180,7 +182,7 @@ def store_errors() -> Iterator[None]:
     try:
         yield
     except (OperationalError, InterfaceError) as error:
-        raise StoreUnavailable(f"database: {error.orig}") from error
+        raise StoreUnavailable(f"database: {_field(error, 'M') or error.orig}") from error
     except DBAPIError as error:
         if not (error.connection_invalidated or _may_pass(error)):
             raise

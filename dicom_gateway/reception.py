@@ -3,11 +3,9 @@
 The order is the promise: file synced, renamed, folder synced, row committed, and only then 0x0000.
 """
 
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 import structlog
 
@@ -24,6 +22,7 @@ from dicom_gateway.instance_identity import (
 from dicom_gateway.instance_store import InstanceStore, StoredFile
 from dicom_gateway.spool import Spool
 from dicom_gateway.status import Status
+from domain import traces
 from domain.clock import utc_now
 from domain.errors import InstanceInvalid, IntakeStopped, StoreUnavailable
 from domain.failpoints import Failpoint, failpoint
@@ -175,13 +174,7 @@ def _received(
 
 def _log_failure(request: StoreRequest, error: Exception) -> None:
     """Say what failed and where, but not the error's own words: a database quotes its values in them."""
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    _log.error(
-        "instance_failed",
-        sop_instance_uid=request.sop_instance_uid,
-        reason=type(error).__name__,
-        where=f"{Path(last.filename).name}:{last.lineno} {last.name}",
-    )
+    _log.error("instance_failed", sop_instance_uid=request.sop_instance_uid, reason=traces.told(error))
 
 
 def _log_answer(request: StoreRequest, answer: Answer) -> None:

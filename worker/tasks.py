@@ -7,6 +7,7 @@ import structlog
 from celery import Celery, Task
 
 from config.settings import Settings
+from domain import traces
 from worker.queue import ANALYSE_TASK
 
 _log = structlog.get_logger()
@@ -49,19 +50,9 @@ class WorkTask(Task):  # type: ignore[misc]  # Celery is untyped
 
     def _end_attempt(self, row_id: int, task_id: str, exc: BaseException) -> None:
         """Give the row back. The text of a foreign exception may hold patient data: type and place are kept."""
-        what = f"{type(exc).__name__} at {_where(exc)}"
+        what = traces.told(exc)
         _log.error("task_failed", task=self.name, row_id=row_id, error=what)
         self._work().give_back(row_id, task_id, what)
-
-
-def _where(exc: BaseException) -> str:
-    """Give file and line of the innermost frame."""
-    trace = exc.__traceback__
-    if trace is None:
-        return "unknown place"
-    while trace.tb_next is not None:
-        trace = trace.tb_next
-    return f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}"
 
 
 def register(app: Celery, settings: Settings, works: Mapping[str, Callable[[], Work]]) -> None:

@@ -4,6 +4,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import DBAPIError
 
 from db import heat_maps, instances, reports, results, schema, studies
 from db.session import make_engine, reading, transaction
@@ -110,6 +111,14 @@ def test_an_error_in_a_transaction_leaves_nothing_behind(engine: Engine) -> None
         steps.throw(ZeroDivisionError())
     with reading(engine) as session:
         assert session.scalar(text("SELECT count(*) FROM event")) == 0
+
+
+def test_an_error_does_not_quote_the_values_of_its_statement(engine: Engine) -> None:
+    """They may be a patient's."""
+    with pytest.raises((DBAPIError, StoreUnavailable)) as refused, transaction(engine) as session:
+        session.execute(text("SELECT * FROM nowhere WHERE name = :name"), {"name": "DOE^JANE"})
+    assert "nowhere" in str(refused.value)
+    assert "DOE" not in f"{refused.value} {refused.value.__cause__}"
 
 
 def test_a_database_that_is_away_is_a_transient_error() -> None:

@@ -43,10 +43,12 @@ class Chart:
     texts: tuple[Text, ...]
     #: What its upper edge stands for.
     top: str
+    #: What each kind of box stands for.
+    legend: Mapping[str, str]
 
 
-def stacked(label: str, columns: Mapping[str, Mapping[str, float]], unit: str = "") -> Chart:
-    """Stack the parts of each column, from the bottom in the order of their names."""
+def stacked(label: str, columns: Mapping[str, Mapping[str, float]], legend: Mapping[str, str]) -> Chart:
+    """Stack the parts of each column, from the bottom in their order."""
     most = max((sum(parts.values()) for parts in columns.values()), default=0.0) or 1.0
     boxes = []
     for at, (name, parts) in enumerate(columns.items()):
@@ -54,8 +56,8 @@ def stacked(label: str, columns: Mapping[str, Mapping[str, float]], unit: str = 
         for kind, value in parts.items():
             height = HEIGHT * value / most
             below += height
-            boxes.append(_column(at, len(columns), below, height, kind, f"{name}: {value:g}{unit} {kind}"))
-    return Chart(label, tuple(boxes), _names(list(columns)), f"{most:g}{unit}")
+            boxes.append(_column(at, len(columns), below, height, kind, f"{name}: {value:g} {legend[kind]}"))
+    return Chart(label, tuple(boxes), _names(list(columns)), f"{most:g}", legend)
 
 
 def ranged(label: str, columns: Mapping[str, Proportion]) -> Chart:
@@ -68,18 +70,18 @@ def ranged(label: str, columns: Mapping[str, Proportion]) -> Chart:
         title = f"{name}: {found.hits} of {found.n}, {low:.0%} to {high:.0%}"
         boxes.append(_column(at, len(columns), HEIGHT * high, HEIGHT * (high - low), "range", title))
         boxes.append(_column(at, len(columns), HEIGHT * found.share + 1, 2.0, "mark", title))
-    return Chart(label, tuple(boxes), _names(list(columns)), "100 %")
+    return Chart(label, tuple(boxes), _names(list(columns)), "100 %", {"mark": "share", "range": "95 % interval"})
 
 
-def layered(label: str, columns: Mapping[str, tuple[float, ...] | None], kinds: Sequence[str], unit: str) -> Chart:
-    """Show percentiles of each column one behind the other, the greatest behind."""
+def layered(label: str, columns: Mapping[str, tuple[float, ...] | None], legend: Mapping[str, str], unit: str) -> Chart:
+    """Show percentiles of each column, in the order of the legend, one behind the other, the greatest behind."""
     most = max((values[-1] for values in columns.values() if values), default=0.0) or 1.0
     boxes = []
     for at, (name, values) in enumerate(columns.items()):
-        for kind, value in reversed(list(zip(kinds, values or (), strict=False))):
+        for kind, value in reversed(list(zip(legend, values or (), strict=False))):
             height = HEIGHT * value / most
-            boxes.append(_column(at, len(columns), height, height, kind, f"{name}: {kind} {value:.1f}{unit}"))
-    return Chart(label, tuple(boxes), _names(list(columns)), f"{most:.1f}{unit}")
+            boxes.append(_column(at, len(columns), height, height, kind, f"{name}: {legend[kind]} {value:.1f}{unit}"))
+    return Chart(label, tuple(boxes), _names(list(columns)), f"{most:.1f}{unit}", legend)
 
 
 def compared(label: str, found: Shares, expected: Shares | None) -> Chart:
@@ -93,7 +95,8 @@ def compared(label: str, found: Shares, expected: Shares | None) -> Chart:
     for at, share in enumerate(expected if expected is not None else ()):
         title = f"from {names[at]}: {share:.1%} in the reference"
         boxes.append(_column(at, BINS, HEIGHT * share / most + 1, 2.0, "mark", title))
-    return Chart(label, tuple(boxes), _names(names), f"{most:.0%}")
+    legend = {"found": "found"} if expected is None else {"found": "found", "mark": "reference"}
+    return Chart(label, tuple(boxes), _names(names), f"{most:.0%}", legend)
 
 
 def _column(at: int, columns: int, top: float, height: float, kind: str, title: str) -> Box:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -25,7 +25,10 @@ from worklist.quality import LEAST_FOR_ALARM, PERCENTILES, Figures, Quality, Spr
 from worklist.shadow import comparisons
 
 router = APIRouter()
-_KINDS = tuple(f"p{number}" for number in PERCENTILES)
+_MEDIAN = 50
+#: Kinds of boxes, and their words.
+_PERCENTILES = {f"p{number}": "median" if number == _MEDIAN else f"{number}th percentile" for number in PERCENTILES}
+_VOLUMES = {"flagged": "flagged", "not-flagged": "not flagged", "refused": "refused"}
 
 
 class Window(BaseModel):
@@ -65,7 +68,7 @@ def quality_page(request: Request, visitor: WhoAsks, window: Annotated[Window, Q
         by_day=by_day,
         by_version=found.by_version(),
         by_shadow=found.by_shadow(),
-        charts=_charts(by_day),
+        charts=_charts({day: by_day.get(day) or found.figures([]) for day in _days_since(since)}),
         spreads=_spreads(request, found),
         comparisons=comparisons(engine, since),
         settings=settings,
@@ -74,29 +77,28 @@ def quality_page(request: Request, visitor: WhoAsks, window: Annotated[Window, Q
     )
 
 
+def _days_since(since: datetime) -> list[str]:
+    """Name every day of this machine's time until today, those without results as well: time runs evenly."""
+    first, last = since.astimezone().date(), utc_now().astimezone().date()
+    return [(first + timedelta(days=number)).isoformat() for number in range((last - first).days + 1)]
+
+
 def _charts(by_day: Mapping[str, Figures]) -> list[tuple[str, Chart]]:
     days = {day[5:]: figures for day, figures in by_day.items()}
     volumes = {day: _volume(figures) for day, figures in days.items()}
     reported = {day: figures.reported for day, figures in days.items()}
     read = {day: figures.read for day, figures in days.items()}
+    flagged = {day: figures.flagged for day, figures in days.items()}
+    agreement = {day: figures.agreement for day, figures in days.items()}
     return [
-        ("Results: flagged, not flagged, refused", stacked("Results by day", volumes)),
+        ("Results", stacked("Results by day", volumes, _VOLUMES)),
+        ("Flagged share of what was scored", ranged("Flagged share by day", flagged)),
         (
-            "Flagged share of what was scored, with 95 % interval",
-            ranged("Flagged share by day", {day: figures.flagged for day, figures in days.items()}),
+            "Minutes until the report was sent",
+            layered("Minutes until reported by day", reported, _PERCENTILES, " min"),
         ),
-        (
-            "Minutes until the report was sent: median, 90th, 99th percentile",
-            layered("Minutes until reported by day", reported, _KINDS, " min"),
-        ),
-        (
-            "Minutes until a reader had read it: median, 90th, 99th percentile",
-            layered("Minutes until read by day", read, _KINDS, " min"),
-        ),
-        (
-            "Readers who agree, of those who agree or disagree, with 95 % interval",
-            ranged("Agreement by day", {day: figures.agreement for day, figures in days.items()}),
-        ),
+        ("Minutes until a reader had read it", layered("Minutes until read by day", read, _PERCENTILES, " min")),
+        ("Readers who agree, of those who agree or disagree", ranged("Agreement by day", agreement)),
     ]
 
 

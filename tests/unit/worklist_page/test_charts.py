@@ -25,8 +25,9 @@ def _is_inside(chart: Chart) -> bool:
 @given(_COLUMNS)
 def test_whatever_is_counted_is_drawn_inside(columns: dict[str, list[float]]) -> None:
     """No day, a single one, ninety; nothing at all, or a million."""
-    kinds = ("one", "two", "three")
-    assert _is_inside(stacked("label", {name: dict(zip(kinds, found, strict=True)) for name, found in columns.items()}))
+    kinds = {"one": "first", "two": "second", "three": "third"}
+    parts = {name: dict(zip(kinds, found, strict=True)) for name, found in columns.items()}
+    assert _is_inside(stacked("label", parts, kinds))
     assert _is_inside(layered("label", {name: tuple(sorted(found)) for name, found in columns.items()}, kinds, ""))
     shares = {name: Proportion(int(found[0]), int(found[0] + found[1])) for name, found in columns.items()}
     assert _is_inside(ranged("label", shares))
@@ -35,13 +36,14 @@ def test_whatever_is_counted_is_drawn_inside(columns: dict[str, list[float]]) ->
 
 def test_a_bar_is_as_high_as_its_share_of_the_greatest() -> None:
     """Parts stand on each other; a share that nothing was counted for is not drawn."""
-    chart = stacked("label", {"a": {"x": 1.0, "y": 3.0}, "b": {"x": 2.0, "y": 0.0}})
+    chart = stacked("label", {"a": {"x": 1.0, "y": 3.0}, "b": {"x": 2.0, "y": 0.0}}, {"x": "ex", "y": "why"})
     assert [(box.kind, box.height, box.y) for box in chart.boxes] == [
         ("x", HEIGHT / 4, HEIGHT * 3 / 4),
         ("y", HEIGHT * 3 / 4, 0),
         ("x", HEIGHT / 2, HEIGHT / 2),
         ("y", 0, HEIGHT / 2),
     ]
+    assert chart.boxes[0].title == "a: 1 ex"
     assert ranged("label", {"a": Proportion(0, 0)}).boxes == ()
 
 

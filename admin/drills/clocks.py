@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
+import psutil
+
 from admin.drills.drill import Drill, DrillRun
 from admin.drills.load import new_load, send, sleep_at_random
-from admin.drills.rig import Rig, parent_of, wait_until
+from admin.drills.rig import Rig, wait_until
 from admin.drills.tally import Tally, count
 from admin.drills.xrays import write_image
+from domain.errors import Rejected
 from domain.failpoints import Arming, FailAction, Failpoint
 
 _BUSY_SECONDS = 2.0
@@ -60,13 +63,21 @@ def _sleep_past_lease(rig: Rig, name: str, point: Failpoint, logs: Sequence[Path
         rig.failpoints.arm(point, Arming(FailAction.PAUSE))
         send(rig, [xray])
         wait_until(lambda: rig.failpoints.is_waited_at(point), f"a worker at {point}")
-        asleep.enter_context(rig.stopped([parent_of(rig.failpoints.waits_at(point) or 0)]))
+        asleep.enter_context(rig.stopped(_worker_at(rig, point)))
         rig.failpoints.disarm(point)
         rig.failpoints.set_clock(rig.failpoints.clock_offset() + _PAST_LEASE)
         wait_until(lambda: rig.is_settled(uid), "the work done by another worker")
     over_at = time.monotonic()
     wait_until(lambda: _times_awoken(logs) > awake, "the sleeper awake, and too late")
     rig.settle([uid], over_at)
+
+
+def _worker_at(rig: Rig, point: Failpoint) -> psutil.Process:
+    """Give the worker of which a pool process waits at a failpoint."""
+    pid = rig.failpoints.waits_at(point)
+    if pid is None:
+        raise Rejected(f"nobody waits at {point} any more")
+    return psutil.Process(pid).parent()
 
 
 def _times_awoken(logs: Sequence[Path]) -> int:

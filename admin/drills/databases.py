@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pg8000.dbapi
+import psutil
 
 from admin.drills.drill import Drill, DrillRun
 from admin.drills.load import new_load
@@ -56,17 +57,17 @@ def _restarted(server: Server) -> Iterator[None]:
     """Crash it (SIGQUIT: every connection is dropped, and its log is replayed) and start it again."""
     pid = server.get_pid()
     os.kill(pid, signal.SIGQUIT)
-    wait_until(lambda: not Path(f"/proc/{pid}").exists() or _is_zombie(pid), "the PostgreSQL server gone")
+    wait_until(lambda: _is_gone(pid), "the PostgreSQL server gone")
     try:
         yield
     finally:
         start(server)
 
 
-def _is_zombie(pid: int) -> bool:
+def _is_gone(pid: int) -> bool:
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
+        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
         return True
 
 

@@ -5,6 +5,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
+
 from admin.drills.bad_peers import BAD_PEERS, Acknowledged, Target
 from admin.drills.drill import Drill, DrillRun
 from admin.drills.load import new_load
@@ -30,10 +32,10 @@ def _peers(run: DrillRun) -> Tally:
         pid, first = rig.pid_of("listen"), 0
         for number in run.each_round():
             _round(rig, run, number)
-            first = first or _resident_bytes(pid)
+            first = first or psutil.Process(pid).memory_info().rss
         if rig.pid_of("listen") != pid:
             raise Rejected("the listener died of its peers")
-        growth = _resident_bytes(pid) - first
+        growth = psutil.Process(pid).memory_info().rss - first
         if growth > _MOST_GROWTH_BYTES:
             raise Rejected(f"the listener grew by {growth >> 20} MiB in {run.rounds - 1} rounds")
         return count(rig, run.rounds)
@@ -81,12 +83,6 @@ def _take_up(rig: Rig, acknowledged: list[Acknowledged]) -> list[Xray]:
         taken.append(Xray(Path(), study_uid, one.sop_instance_uid, one.sha256))
         rig.ledger.acknowledge(taken[-1])
     return taken
-
-
-def _resident_bytes(pid: int) -> int:
-    """Give the resident memory of a process, proc(5)."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith("VmRSS:")).split()[1]) << 10
 
 
 DRILLS = (

@@ -12,6 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import psutil
+
 from admin.drills.ledger import Ledger
 from admin.service_process import ServiceProcess
 from config.load import load_settings
@@ -147,9 +149,9 @@ class Rig:
 
     def kill_child_of(self, name: str) -> None:
         """SIGKILL a pool process of a worker."""
-        for pid in children_of(self.pid_of(name))[:1]:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            for child in psutil.Process(self.pid_of(name)).children()[:1]:
+                child.kill()
 
     def restart(self) -> None:
         """SIGKILL the supervisor, and with it everything; start it again."""
@@ -158,17 +160,17 @@ class Rig:
         self.service.wait_until_listening()
 
     @contextlib.contextmanager
-    def stopped(self, parents: Sequence[int]) -> Iterator[None]:
-        """SIGSTOP processes, with their pool processes, for a while."""
-        pids = [pid for parent in parents for pid in (parent, *children_of(parent))]
-        for pid in pids:
-            os.kill(pid, signal.SIGSTOP)
+    def stopped(self, parent: psutil.Process) -> Iterator[None]:
+        """SIGSTOP a process, with its pool processes, for a while."""
+        processes = [parent, *parent.children()]
+        for process in processes:
+            process.suspend()
         try:
             yield
         finally:
-            for pid in pids:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGCONT)
+            for process in processes:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.resume()
 
     @contextlib.contextmanager
     def second_worker(self) -> Iterator[Path]:
@@ -247,24 +249,9 @@ def wait_until(condition: Callable[[], bool], what: str, seconds: float = PATIEN
         time.sleep(_POLL_SECONDS)
 
 
-def children_of(pid: int) -> list[int]:
-    """List the pids of a process's children (proc(5))."""
-    try:
-        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except FileNotFoundError:
-        return []
-
-
-def parent_of(pid: int) -> int:
-    """Give the pid of a process's parent, from proc(5)."""
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-
-
 def _age_seconds(pid: int) -> float:
-    """Give the age of a process, from proc(5)'s start time in clock ticks since boot; 0 when it is gone."""
+    """Give the age of a process; 0 when it is gone."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except FileNotFoundError:
+        return time.time() - float(psutil.Process(pid).create_time())
+    except psutil.NoSuchProcess:
         return 0.0
-    up = float(Path("/proc/uptime").read_text().split()[0])
-    return up - int(fields[19]) / os.sysconf("SC_CLK_TCK")

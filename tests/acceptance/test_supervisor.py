@@ -4,6 +4,8 @@ import signal
 import socket
 from pathlib import Path
 
+import psutil
+
 from admin.service_process import ServiceProcess
 from dicom_gateway.association_scu import Destination
 from dicom_gateway.simulated_pacs import SimulatedPacs
@@ -25,10 +27,9 @@ def pids_by_name(service: ServiceProcess) -> dict[str, list[int]]:
 def is_alive(pid: int) -> bool:
     """Tell whether a process runs."""
     try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
         return False
-    return state != "Z"
 
 
 def test_whatever_dies_is_started_again_and_the_work_is_done(

@@ -1,11 +1,13 @@
 """All in one: starts the broker, the listener, the sweep and the workers, and starts again what dies."""
 
 import fcntl
+import os
+import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import IO
@@ -14,6 +16,7 @@ import structlog
 
 from admin.embedded_broker import broker_command
 from admin.exit_status import EXIT_REJECTED
+from admin.standstill import LONGEST_SECONDS, Standstill
 from config.published import DICOMWEB, LISTENER, WORKLIST
 from config.settings import Settings
 from db import commitment_requests, confirmations, deliveries, schema, studies
@@ -48,20 +51,25 @@ class Child:
     early_deaths: int = 0
     #: time.monotonic() before which it is not started again.
     not_before: float = field(default=0.0)
+    #: Makes what watches a new process.
+    watch: Callable[[], Standstill] = Standstill
+    standstill: Standstill = field(default_factory=Standstill)
 
     def start(self) -> None:
         """Start the process; it dies with this one."""
         self.started = time.monotonic()
+        self.standstill = self.watch()
         self.process = subprocess.Popen(
             self.command,
             stdin=subprocess.DEVNULL,
-            process_group=0,  # Ctrl-C reaches it only through `ask_to_stop`, the broker last
+            # Ctrl-C reaches it only through `ask_to_stop`, the broker last; what it starts can be ended with it.
+            process_group=0,
             preexec_fn=die_with_parent,  # noqa: PLW1509 - one prctl, and no threads yet
         )
         _log.info("process_started", name=self.name, pid=self.process.pid)
 
     def look(self) -> bool:
-        """Start it if it is due; note its death, and return True, if it died.
+        """Start it if it is due, end it if it stands still; note its death, and return True, if it died.
 
         Raises ConfigurationInvalid when it died of what starting again cannot mend.
         """
@@ -80,6 +88,9 @@ class Child:
             if exit_status == EXIT_REJECTED:
                 raise ConfigurationInvalid(f"{self.name} cannot run as it is configured; its own message is above")
             return True
+        elif self.standstill.is_too_long(self.process.pid):
+            _log.error("process_stood_still", name=self.name, pid=self.process.pid, seconds=LONGEST_SECONDS)
+            os.killpg(self.process.pid, signal.SIGKILL)
         return False
 
     def ask_to_stop(self) -> None:

@@ -35,10 +35,10 @@ _POSTGRESQL_PORT = 5432
 #: Of every engine; the values of a statement stay out of the errors that it meets.
 _POOL: dict[str, Any] = {"pool_size": 5, "max_overflow": 50, "hide_parameters": True}
 #: SQLSTATE of what PostgreSQL may do better later (its manual, Appendix A): connection exceptions, read-only
-#: transactions (a standby after a failover), who may log in and where (28, 3D000, 42501: a human mends it while the
-#: service waits), rollbacks, insufficient resources (connections, disk, memory), operator intervention, system errors.
-#: pg8000 raises them as any of DB-API's classes.
-_PASSING_STATES = ("08", "25006", "28", "3D000", "40", "42501", "53", "57", "58")
+#: transactions (a standby after a failover), a writer that was paused, who may log in and where (28, 3D000, 42501: a
+#: human mends it while the service waits), rollbacks, insufficient resources (connections, disk, memory), operator
+#: intervention, system errors. pg8000 raises them as any of DB-API's classes.
+_PASSING_STATES = ("08", "25006", "25P03", "28", "3D000", "40", "42501", "53", "57", "58")
 #: Names of what drivers and brokers take in a URL's query and nobody else should read.
 _SECRET = re.compile(r"pass|pwd|secret|token|key", re.IGNORECASE)
 _RIGHT_URL = "write postgresql://user:password@host:5432/name, or leave it empty for SQLite in the data folder"
@@ -117,7 +117,18 @@ def _postgresql_engine(url: URL, answer_seconds: float) -> Engine:
     arguments = {"timeout": answer_seconds}
     engine = create_engine(url, connect_args=arguments, pool_pre_ping=True, **_POOL)
     event.listen(engine, "handle_error", _say_lost)
+    event.listen(engine, "begin", partial(_begin_postgresql, answer_seconds / 2))
     return engine
+
+
+def _begin_postgresql(longest_seconds: float, connection: Connection) -> None:
+    """Have the server end a writer that says nothing: a host that was paused in mid-transaction keeps its locks.
+
+    Half of what others wait for an answer, so that those who wait for its locks come through.
+    """
+    if not _only_reads(connection):
+        milliseconds = round(longest_seconds * 1000)
+        connection.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = {milliseconds}")
 
 
 def _say_lost(context: ExceptionContext) -> None:
@@ -151,8 +162,11 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:  # noqa: ANN401 - sq
 
 def _begin_sqlite(connection: Connection) -> None:
     """Take the write lock at once, unless only reading: a lock upgraded half-way fails instead of waiting."""
-    reading = connection.get_execution_options().get("reading", False)
-    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+    connection.exec_driver_sql("BEGIN" if _only_reads(connection) else "BEGIN IMMEDIATE")
+
+
+def _only_reads(connection: Connection) -> bool:
+    return bool(connection.get_execution_options().get("reading", False))
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import psutil
 
 from admin.drills.drill import Drill, DrillRun
 from admin.drills.load import new_load, send, sleep_at_random
+from admin.drills.postgres import on_database, running
 from admin.drills.rig import Rig, wait_until
 from admin.drills.tally import Tally, count
 from admin.drills.xrays import write_image
@@ -25,8 +26,8 @@ _PAST_LEASE = timedelta(minutes=2)
 #: Where the sleeper stands: before its result is written, before its report is sent, before that is written down.
 _STANDS = (Failpoint.ANALYSE_BEFORE_COMMIT, Failpoint.DELIVER_AFTER_REPORT_KEPT, Failpoint.DELIVER_AFTER_SEND)
 
-#: What the log says of a worker whose claim was lost.
-_TOO_LATE = ('"analysis_overtaken"', '"recorded": false', '"delivery_retry"', '"task_failed"')
+#: What the log says of a worker whose claim was lost, or that was ended for standing still.
+_TOO_LATE = ('"analysis_overtaken"', '"recorded": false', '"delivery_retry"', '"task_failed"', '"process_stood_still"')
 
 
 def _jumps(run: DrillRun) -> Tally:
@@ -46,7 +47,12 @@ def _jumps(run: DrillRun) -> Tally:
 
 
 def _sleepers(run: DrillRun) -> Tally:
-    with Rig(run.folder) as rig, rig.second_worker() as log_file:
+    # On PostgreSQL, because the other worker is one of another host: on one, the supervisor ends what stands still.
+    with (
+        running(run.folder / "pg") as server,
+        Rig(run.folder / "rig", on_database(server)) as rig,
+        rig.second_worker() as log_file,
+    ):
         for number in run.each_round():
             _sleep_past_lease(
                 rig, f"sleeper-{number}", _STANDS[number % len(_STANDS)], [rig.service.log_file, log_file]

@@ -15,7 +15,7 @@ import psutil
 
 from admin.drills.drill import Drill, DrillRun
 from admin.drills.load import new_load
-from admin.drills.postgres import Server, new_server, start
+from admin.drills.postgres import DATABASE, Server, on_database, running, start
 from admin.drills.rig import Rig, wait_until
 from admin.drills.tally import Tally, count
 
@@ -24,7 +24,7 @@ _LOCK_SECONDS = (0.5, 6.0)
 _LONG_LOCK_EVERY, _LONG_LOCK_SECONDS = 20, 36.0
 _FAULT_SECONDS = (0.5, 4.0)
 _CONNECTIONS = 40
-_CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'drill'"
+_CUT = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{DATABASE}'"  # noqa: S608 - ours
 
 
 def _sqlite(run: DrillRun) -> Tally:
@@ -81,10 +81,10 @@ def _dropped(server: Server) -> Iterator[None]:
 @contextlib.contextmanager
 def _read_only(server: Server) -> Iterator[None]:
     """Let nothing be written, as after a failover to a standby."""
-    server.psql("ALTER DATABASE drill SET default_transaction_read_only = on")
+    server.psql(f"ALTER DATABASE {DATABASE} SET default_transaction_read_only = on")
     with _dropped(server):
         yield
-    server.psql("ALTER DATABASE drill SET default_transaction_read_only = off")
+    server.psql(f"ALTER DATABASE {DATABASE} SET default_transaction_read_only = off")
     with _dropped(server):
         pass
 
@@ -92,13 +92,13 @@ def _read_only(server: Server) -> Iterator[None]:
 @contextlib.contextmanager
 def _out_of_connections(server: Server) -> Iterator[None]:
     """Take every connection that the server has."""
-    where = urlsplit(server.get_uri("drill"))
+    where = urlsplit(server.get_uri(DATABASE))
     socket = f"{parse_qs(where.query)['host'][0]}/.s.PGSQL.{where.port or 5432}"
     with contextlib.ExitStack() as held:
         server.psql(_CUT)
         with contextlib.suppress(pg8000.dbapi.Error, OSError):
             for _ in range(_CONNECTIONS):
-                taken = pg8000.dbapi.connect(where.username or "", database="drill", unix_sock=socket)
+                taken = pg8000.dbapi.connect(where.username or "", database=DATABASE, unix_sock=socket)
                 held.enter_context(contextlib.closing(taken))
         yield
 
@@ -112,8 +112,10 @@ _FAULTS: tuple[Callable[[Server], AbstractContextManager[None]], ...] = (
 
 
 def _postgresql(run: DrillRun) -> Tally:
-    run.folder.mkdir(parents=True)
-    with _server(run.folder / "pg") as server, Rig(run.folder / "rig", _on(server)) as rig:
+    with running(run.folder / "pg") as server, Rig(run.folder / "rig", on_database(server)) as rig:
+        server.psql(f"ALTER SYSTEM SET max_connections = {_CONNECTIONS}")
+        with _restarted(server):
+            pass
         for number in run.each_round():
             load = new_load(rig, f"pg-{number}")
             with load:
@@ -123,23 +125,6 @@ def _postgresql(run: DrillRun) -> Tally:
                 over_at = time.monotonic()
             rig.settle(load.study_uids, over_at)
         return count(rig, run.rounds)
-
-
-def _on(server: Server) -> dict[str, str]:
-    return {"CXR_DATABASE__URL": server.get_uri("drill")}
-
-
-@contextlib.contextmanager
-def _server(folder: Path) -> Iterator[Server]:
-    server = new_server(folder)
-    server.psql("CREATE DATABASE drill")
-    server.psql(f"ALTER SYSTEM SET max_connections = {_CONNECTIONS}")
-    with _restarted(server):
-        pass
-    try:
-        yield server
-    finally:
-        server.cleanup()
 
 
 DRILLS = (

@@ -3,11 +3,15 @@
 import os
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
 from domain.errors import ConfigurationInvalid
 
+#: The service's own, in each server of a drill.
+DATABASE = "drill"
 #: A crowded machine needs longer than ten.
 _START_SECONDS = 120.0
 _POLL_SECONDS = 0.5
@@ -59,6 +63,23 @@ def start(server: Server) -> None:
         while not _is_ready(server.pgdata) and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
         server.ensure_postgres_running()
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Server]:
+    """Run a server with an empty database for the service of a drill."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    server = new_server(folder)
+    try:
+        server.psql(f"CREATE DATABASE {DATABASE}")
+        yield server
+    finally:
+        server.cleanup()
+
+
+def on_database(server: Server) -> dict[str, str]:
+    """Give the variables of a service on that database."""
+    return {"CXR_DATABASE__URL": server.get_uri(DATABASE)}
 
 
 def _is_ready(folder: Path) -> bool:

@@ -35,6 +35,27 @@ def test_a_postgresql_without_free_connections_may_have_one_later(
     plain.dispose()
 
 
+def test_a_writer_that_was_paused_holds_up_nobody_and_is_told_when_it_wakes(postgres_url: str) -> None:
+    """A host may stop in mid-transaction, with a lock that all others wait for: the server lets go of it."""
+    paused, other = make_engine(postgres_url, answer_seconds=2.0), make_engine(postgres_url)
+    schema.upgrade(other)
+    lock = text("LOCK TABLE event")
+
+    def be_overtaken() -> None:
+        with transaction(paused) as session:
+            session.execute(lock)
+            with transaction(other) as waiting:
+                waiting.execute(lock)
+            session.execute(text("SELECT 1"))
+
+    with pytest.raises(StoreUnavailable):
+        be_overtaken()
+    with transaction(paused) as session:
+        session.execute(lock)
+    paused.dispose()
+    other.dispose()
+
+
 def test_a_statement_of_ours_that_is_wrong_is_no_passing_fault(postgres_url: str) -> None:
     """What never gets better is not waited for."""
     engine = make_engine(postgres_url)

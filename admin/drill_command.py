@@ -2,14 +2,17 @@
 
 import json
 import random
+import shutil
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from admin.drills import kept
 from admin.drills.drill import Drill, DrillRun
@@ -71,9 +74,14 @@ def _run(drill: Drill, rounds: int, seed: int, *, quiet: bool) -> DrillResult:
     if not quiet:
         console.print(f"{drill.name}: {drill.what}; {rounds} rounds, seed {seed} ...", highlight=False)
     chance = random.Random(f"{seed} {drill.name}")  # noqa: S311 - moments to break at, no secrets
-    folders = tempfile.TemporaryDirectory(prefix="cxr-drill-", ignore_cleanup_errors=True)
-    with folders as folder, progress(drill.name, rounds) as on_round:
+    folder = Path(tempfile.mkdtemp(prefix="cxr-drill-"))
+    with ExitStack() as at_end, progress(drill.name, rounds) as on_round:
+        at_end.callback(shutil.rmtree, folder, ignore_errors=True)
         try:
-            return DrillResult(drill.name, drill.run(DrillRun(rounds, chance, Path(folder) / "drill", on_round)))
+            result = DrillResult(drill.name, drill.run(DrillRun(rounds, chance, folder / "drill", on_round)))
         except (CxrTriageError, TimeoutError) as error:
-            return DrillResult(drill.name, Tally(), f"{type(error).__name__}: {error}")
+            result = DrillResult(drill.name, Tally(), f"{type(error).__name__}: {error}")
+        if not result.holds:  # whoever looks for the reason needs its logs and its database
+            at_end.pop_all()
+            Console(stderr=True).print(f"{drill.name} does not hold; its folder stays: {folder}", highlight=False)
+    return result

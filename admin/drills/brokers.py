@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable, Sequence
 
+import psutil
+
 from admin.drills.drill import Drill, DrillRun
 from admin.drills.load import new_load
 from admin.drills.rig import Rig, wait_until
@@ -31,7 +33,7 @@ def _stall(rig: Rig, run: DrillRun, number: int, *_: object) -> None:
     """Let it answer nothing for a while."""
     time.sleep(run.chance.uniform(0, 1.0))
     is_long = number % _LONG_AWAY_EVERY == _LONG_AWAY_EVERY - 1
-    with rig.stopped([rig.pid_of("broker")]):
+    with rig.stopped(psutil.Process(rig.pid_of("broker"))):
         time.sleep(_LONG_AWAY_SECONDS if is_long else run.chance.uniform(*_AWAY_SECONDS))
 
 

@@ -25,8 +25,8 @@ _KEPT = frozenset({DeliveryState.COMMITTED, DeliveryState.VERIFIED})
 #: A PACS that loses for seconds does so many times over, where a second is what an hour is elsewhere.
 _PATIENT_WITH_LOSSES = {"CXR_COMMITMENT__RESEND_ATTEMPTS": "1000"}
 
-#: Reports that wait in each round of the drill of the hour; 25 rounds make 5,000.
-_REPORTS = 200
+#: Reports that wait in each round of the drill of the hour; 100 rounds make 5,000.
+_REPORTS = 50
 #: More processes than reports that may be on their way at once, so that this limit is what holds.
 _PROCESSES, _PARALLEL_SENDS = 4, 2
 #: The waits of config/default.toml: the drill moves the clock instead of making them short.
@@ -205,5 +205,5 @@ def _expect_no_storm(rig: Rig) -> None:
 
 DRILLS = (
     Drill("pacs", "a PACS that refuses, aborts, answers too late, closes, or takes and loses", 48, 3, _manners),
-    Drill("pacs-hour", "a PACS that comes back after an hour, 200 reports a round waiting for it", 25, 1, _hour),
+    Drill("pacs-hour", "a PACS that comes back after an hour, 50 reports a round waiting for it", 100, 1, _hour),
 )

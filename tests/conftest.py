@@ -65,15 +65,25 @@ def sqlite_url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'test.sqlite'}"
 
 
+@pytest.fixture
+def migrated_sqlite_url(migrated_sqlite: Path, tmp_path: Path) -> str:
+    """The URL of an empty migrated SQLite database."""
+    return f"sqlite:///{shutil.copy(migrated_sqlite, tmp_path / 'test.sqlite')}"
+
+
+@pytest.fixture
+def migrated_postgresql_url(postgres_server: PostgresServer, migrated_postgres: str) -> str:
+    """The URL of an empty migrated PostgreSQL database."""
+    name = f"test_{next(_numbers)}"
+    postgres_server.psql(f"CREATE DATABASE {name} TEMPLATE {migrated_postgres}")
+    url: str = postgres_server.get_uri(name)
+    return url
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def migrated_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def migrated_url(request: pytest.FixtureRequest) -> str:
     """The URL of an empty migrated database, once SQLite and once PostgreSQL."""
-    if request.param == "sqlite":
-        copied = shutil.copy(request.getfixturevalue("migrated_sqlite"), tmp_path / "test.sqlite")
-        return f"sqlite:///{copied}"
-    name, server = f"test_{next(_numbers)}", request.getfixturevalue("postgres_server")
-    server.psql(f"CREATE DATABASE {name} TEMPLATE {request.getfixturevalue('migrated_postgres')}")
-    url: str = server.get_uri(name)
+    url: str = request.getfixturevalue(f"migrated_{request.param}_url")
     return url
 
 

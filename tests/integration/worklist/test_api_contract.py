@@ -31,9 +31,9 @@ _MORE_RULES = ("/api/v1/failures/retry", "/workitems")
 
 
 @pytest.fixture
-def database_url(postgres_url: str) -> str:
+def migrated_url(migrated_postgresql_url: str) -> str:
     """PostgreSQL alone: of the two, it refuses more of what a request may hold (NUL, numbers beyond 32 bits)."""
-    return postgres_url
+    return migrated_postgresql_url
 
 
 @pytest.fixture

@@ -23,9 +23,9 @@ CALLBACK = "http://127.0.0.1/oidc/callback"
 
 
 @pytest.fixture
-def database_url(sqlite_url: str) -> str:
+def migrated_url(migrated_sqlite_url: str) -> str:
     """SQLite alone: the accounts' SQL has tests of its own, on both databases."""
-    return sqlite_url
+    return migrated_sqlite_url
 
 
 @pytest.fixture

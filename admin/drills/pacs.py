@@ -27,7 +27,7 @@ _PATIENT_WITH_LOSSES = {"CXR_COMMITMENT__RESEND_ATTEMPTS": "1000"}
 
 #: Reports that wait in each round of the drill of the hour; 100 rounds make 5,000.
 _REPORTS = 50
-#: More processes than reports that may be on their way at once, so that this limit is what holds.
+#: More processes than reports that may be on their way at once; the others ask for commitment meanwhile.
 _PROCESSES, _PARALLEL_SENDS = 4, 2
 #: The waits of config/default.toml: the drill moves the clock instead of making them short.
 _FIRST_RETRY_SECONDS, _LONGEST_RETRY_SECONDS = 5.0, 600.0
@@ -43,7 +43,7 @@ _HOUR_STEPS, _STEP = 6, timedelta(minutes=10)
 #: Longest wait for the attempts that are due after a step, and the time between two looks.
 _STEP_SECONDS, _POLL_SECONDS = 60.0, 0.2
 #: A connection that is being closed counts for the PACS until it is: one behind each that is new.
-_MOST_OPEN = 2 * _PARALLEL_SENDS
+_MOST_OPEN = 2 * _PROCESSES
 
 
 def _manners(run: DrillRun) -> Tally:
@@ -195,12 +195,12 @@ def _shortest_wait_seconds(attempt: int) -> float:
 
 
 def _expect_no_storm(rig: Rig) -> None:
-    """Raise Rejected unless the PACS got each report once, and no more associations at once than the settings allow."""
+    """Raise Rejected unless the PACS got each report once, and no more associations at once than processes send."""
     sent = [attempt.sop_instance_uid for attempt in rig.pacs.attempts]
     if len(sent) != len(set(sent)):
         raise Rejected(f"the PACS that came back was sent {len(sent)} reports, of which {len(set(sent))} differ")
     if rig.pacs.most_open > _MOST_OPEN:
-        raise Rejected(f"{rig.pacs.most_open} connections to the PACS at once, which may have {_PARALLEL_SENDS}")
+        raise Rejected(f"{rig.pacs.most_open} connections to the PACS at once, by {_PROCESSES} processes")
 
 
 DRILLS = (

@@ -88,7 +88,7 @@ class Child:
             if exit_status == EXIT_REJECTED:
                 raise ConfigurationInvalid(f"{self.name} cannot run as it is configured; its own message is above")
             return True
-        elif self.standstill.is_too_long(self.process.pid):
+        elif self.name != _BROKER and self.standstill.is_too_long(self.process.pid):  # the broker holds no lock
             _log.error("process_stood_still", name=self.name, pid=self.process.pid, seconds=LONGEST_SECONDS)
             os.killpg(self.process.pid, signal.SIGKILL)
         return False

@@ -27,21 +27,17 @@ _PATIENT_WITH_LOSSES = {"CXR_COMMITMENT__RESEND_ATTEMPTS": "1000"}
 
 #: Reports that wait in each round of the drill of the hour; 100 rounds make 5,000.
 _REPORTS = 50
-#: More processes than reports that may be on their way at once; the others ask for commitment meanwhile.
-_PROCESSES, _PARALLEL_SENDS = 4, 2
+_PROCESSES = 2
 #: The waits of config/default.toml: the drill moves the clock instead of making them short.
 _FIRST_RETRY_SECONDS, _LONGEST_RETRY_SECONDS = 5.0, 600.0
 _USUAL_WAITS = {
     "CXR_DELIVERY__PROCESSES": str(_PROCESSES),
-    "CXR_DELIVERY__PARALLEL_SENDS": str(_PARALLEL_SENDS),
     "CXR_DELIVERY__FIRST_RETRY_SECONDS": str(_FIRST_RETRY_SECONDS),
     "CXR_DELIVERY__LONGEST_RETRY_SECONDS": str(_LONGEST_RETRY_SECONDS),
 }
 #: Patience for each report: long, because a slow machine is no fault.
 _SECONDS_A_REPORT = 6.0
 _HOUR_STEPS, _STEP = 6, timedelta(minutes=10)
-#: Longest wait for the attempts that are due after a step, and the time between two looks.
-_STEP_SECONDS, _POLL_SECONDS = 60.0, 0.2
 #: A connection that is being closed counts for the PACS until it is: one behind each that is new.
 _MOST_OPEN = 2 * _PROCESSES
 
@@ -149,7 +145,8 @@ def _hour(run: DrillRun) -> Tally:
         wait_until(lambda: _is_read(rig, load.study_uids), "every study read", patience)
         for _ in range(_HOUR_STEPS):
             rig.failpoints.set_clock(rig.failpoints.clock_offset() + _STEP)
-            _let_try(rig)
+            step = datetime.now(UTC) + rig.failpoints.clock_offset()
+            wait_until(lambda at=step: _is_tried(rig, at), "every attempt that is due made", patience)  # type: ignore[misc]
         elapsed = time.monotonic() - began_at + rig.failpoints.clock_offset().total_seconds()
         _expect_patience(_deliveries(rig, load.study_uids), elapsed)
         rig.pacs.start()
@@ -163,18 +160,11 @@ def _is_read(rig: Rig, uids: Sequence[str]) -> bool:
     return overview.studies_by_status(rig.collaborators.engine)[StudyStatus.ANALYSED] == len(uids)
 
 
-def _let_try(rig: Rig) -> None:
-    """Wait until every attempt that is due was made; among thousands some always are, because few are let through."""
-    until = time.monotonic() + _STEP_SECONDS
-    while not _nothing_due(rig) and time.monotonic() < until:
-        time.sleep(_POLL_SECONDS)
-
-
-def _nothing_due(rig: Rig) -> bool:
-    """Say whether every attempt was made that the drill's clock asks for."""
-    engine, now = rig.collaborators.engine, datetime.now(UTC) + rig.failpoints.clock_offset()
-    under_way = overview.deliveries_by_state(engine)[DeliveryState.SENDING]
-    return not under_way and not deliveries.due(engine, now, now, limit=1)
+def _is_tried(rig: Rig, at: datetime) -> bool:
+    """Say whether every attempt was made that was due at a moment of the drill's clock; new ones come due meanwhile."""
+    engine = rig.collaborators.engine
+    under_way = [delivery for delivery, *_ in deliveries.listed(engine, DeliveryState.SENDING, limit=_PROCESSES)]
+    return not any(one.next_attempt_at <= at for one in under_way) and not deliveries.due(engine, at, at, limit=1)
 
 
 def _expect_patience(waiting: Sequence[Delivery], elapsed_seconds: float) -> None:

@@ -9,8 +9,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Engine, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from db import lanes
 from db.commitment_tables import CommitmentRequest
 from db.deliveries import UNCLAIMED
+from db.lanes import NO_LIMITS, Lanes
 from db.session import reading, transaction
 from domain.commitment import CommitmentState, SopReference
 
@@ -81,19 +83,19 @@ def _anew(due_at: datetime) -> dict[str, object]:
     return {"state": CommitmentState.PENDING, "attempts": 0, "next_attempt_at": due_at, **nothing, **UNCLAIMED}
 
 
-def due(engine: Engine, now: datetime, requeue_before: datetime | None, limit: int = 200) -> Sequence[int]:
-    """List requests to ring for: due, and never rung for or rung for before `requeue_before`."""
+def due(
+    engine: Engine, now: datetime, requeue_before: datetime | None, limit: int = 200, limits: Lanes = NO_LIMITS
+) -> Sequence[int]:
+    """List requests to ring for: due, and never rung for or rung for before `requeue_before`.
+
+    None whose sender has no room.
+    """
     unheard: ColumnElement[bool] = CommitmentRequest.queued_at.is_(None)
     if requeue_before is not None:
         unheard = or_(unheard, CommitmentRequest.queued_at < requeue_before)
-    query = (
-        select(CommitmentRequest.id)
-        .where(_answerable(now), unheard)
-        .order_by(CommitmentRequest.next_attempt_at)
-        .limit(limit)
-    )
+    query = select(CommitmentRequest.id).where(_answerable(now), unheard).order_by(CommitmentRequest.next_attempt_at)
     with reading(engine) as session:
-        return session.scalars(query).all()
+        return lanes.with_room(session, limits, query, lanes.peer_of(CommitmentRequest), now, limit)
 
 
 def note_queued(engine: Engine, request_ids: Sequence[int], now: datetime) -> None:
@@ -111,9 +113,19 @@ def _answerable(now: datetime) -> ColumnElement[bool]:
 
 
 def claim(
-    engine: Engine, request_id: int, task_id: str, now: datetime, lease: timedelta, *, early: bool = False
+    engine: Engine,
+    request_id: int,
+    task_id: str,
+    now: datetime,
+    lease: timedelta,
+    limits: Lanes = NO_LIMITS,
+    *,
+    early: bool = False,
 ) -> RequestClaim | None:
-    """Claim one request for `task_id`; None when it is not to be had. `early`: also before it is due."""
+    """Claim one request for `task_id`; None when it is not to be had. `early`: also before it is due.
+
+    One whose sender has no room is rung for when it has.
+    """
     free = _answerable(now)
     if early:
         free = or_(free, CommitmentRequest.state == CommitmentState.PENDING)
@@ -124,8 +136,15 @@ def claim(
         "claim_token": uuid.uuid4().hex,
         "lease_until": now + lease,
     }
+    answerable = and_(CommitmentRequest.id == request_id, free)
     with transaction(engine) as session:
-        if not _move(session, and_(CommitmentRequest.id == request_id, free), values):
+        sender = session.scalar(select(CommitmentRequest.calling_ae_title).where(answerable))
+        if sender is None:
+            return None
+        if not lanes.has_room(session, limits, lanes.sender(sender), now):
+            _move(session, answerable, {"queued_at": None})
+            return None
+        if not _move(session, answerable, values):
             return None
         return _claim_of(session.get_one(CommitmentRequest, request_id))
 
@@ -194,20 +213,24 @@ def finish(
     instances = [_unchecked(reference) | {"reason": reason} for reference, reason in checked]
     values = {"state": CommitmentState.ANSWERED, "answered_at": now, "instances": instances, "last_error": None}
     with transaction(engine) as session:
+        lanes.note_well(session, lanes.sender(claim.calling_ae_title))
         return _move(session, _held(claim), values | UNCLAIMED)
 
 
-def try_again(engine: Engine, claim: RequestClaim, at: datetime, error: str) -> bool:
-    """Move ANSWERING back to PENDING, due at `at`; everything is checked anew then."""
+def try_again(engine: Engine, claim: RequestClaim, now: datetime, error: str, wait: timedelta) -> bool:
+    """Move ANSWERING back to PENDING, due at `now + wait`; everything is checked anew then."""
     values = {
         "state": CommitmentState.PENDING,
-        "next_attempt_at": at,
+        "next_attempt_at": now + wait,
         "queued_at": None,
         "instances": [_unchecked(reference) for reference, _ in claim.checked],
         "last_error": error,
     }
     with transaction(engine) as session:
-        return _move(session, _held(claim), values | UNCLAIMED)
+        moved = _move(session, _held(claim), values | UNCLAIMED)
+        if moved:
+            lanes.note_failing(session, lanes.sender(claim.calling_ae_title), now)
+    return moved
 
 
 def fail(engine: Engine, claim: RequestClaim, error: str) -> bool:

@@ -12,10 +12,11 @@ from enum import StrEnum
 from sqlalchemy import ColumnElement, Engine, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from db import events
+from db import events, lanes
 from db.commitment_tables import CommitmentQuestion
 from db.deliveries import UNCLAIMED
 from db.events import EventKind
+from db.lanes import NO_LIMITS, Lanes
 from db.session import reading, transaction
 from db.tables import Delivery, Result, Study
 from domain.commitment import CommitmentReply, reason_words
@@ -66,14 +67,19 @@ class Heard(StrEnum):
     UNKNOWN = "unknown"
 
 
-def due(engine: Engine, now: datetime, requeue_before: datetime | None, limit: int = 200) -> Sequence[int]:
-    """List the deliveries to ask about: due, unclaimed, and never rung for or rung for before `requeue_before`."""
+def due(
+    engine: Engine, now: datetime, requeue_before: datetime | None, limit: int = 200, limits: Lanes = NO_LIMITS
+) -> Sequence[int]:
+    """List the deliveries to ask about: due, unclaimed, and never rung for or rung for before `requeue_before`.
+
+    None whose destination has no room.
+    """
     unheard: ColumnElement[bool] = Delivery.queued_at.is_(None)
     if requeue_before is not None:
         unheard = or_(unheard, Delivery.queued_at < requeue_before)
-    query = select(Delivery.id).where(_askable(now), unheard).order_by(Delivery.confirm_at).limit(limit)
+    query = select(Delivery.id).where(_askable(now), unheard).order_by(Delivery.confirm_at)
     with reading(engine) as session:
-        return session.scalars(query).all()
+        return lanes.with_room(session, limits, query, lanes.peer_of(Delivery), now, limit)
 
 
 def _askable(now: datetime) -> ColumnElement[bool]:
@@ -81,16 +87,28 @@ def _askable(now: datetime) -> ColumnElement[bool]:
     return and_(Delivery.state == DeliveryState.SENT, Delivery.confirm_at <= now, free)
 
 
-def claim(engine: Engine, delivery_id: int, task_id: str, now: datetime, lease: timedelta) -> ConfirmationClaim | None:
-    """Claim a delivery that is to be asked about, for `task_id`; None when it is not to be had."""
+def claim(
+    engine: Engine, delivery_id: int, task_id: str, now: datetime, lease: timedelta, limits: Lanes = NO_LIMITS
+) -> ConfirmationClaim | None:
+    """Claim a delivery that is to be asked about, for `task_id`; None when it is not to be had.
+
+    One whose destination has no room is rung for when it has.
+    """
     values = {
         "confirm_attempts": Delivery.confirm_attempts + 1,
         "claimed_by": task_id,
         "claim_token": uuid.uuid4().hex,
         "lease_until": now + lease,
     }
+    askable = and_(Delivery.id == delivery_id, _askable(now))
     with transaction(engine) as session:
-        if not _move(session, and_(Delivery.id == delivery_id, _askable(now)), values):
+        destination = session.scalar(select(Delivery.destination).where(askable))
+        if destination is None:
+            return None
+        if not lanes.has_room(session, limits, destination, now):
+            _move(session, askable, {"queued_at": None})
+            return None
+        if not _move(session, askable, values):
             return None
         return _claim_of(session, session.get_one(Delivery, delivery_id))
 
@@ -167,17 +185,32 @@ def is_open(engine: Engine, transaction_uid: str) -> bool:
 
 
 def wait(engine: Engine, claim: ConfirmationClaim, until: datetime, words: str, *, missed: bool = False) -> bool:
-    """Give the delivery back, to be asked about at `until`; `missed`: a query did not find it."""
-    misses = claim.misses + 1 if missed else claim.misses
-    values = {"confirm_at": until, "queued_at": None, "misses": misses, "confirmation": words, **UNCLAIMED}
+    """Give the delivery back after an answer, to be asked about at `until`; `missed`: a query did not find it."""
     with transaction(engine) as session:
-        return _move(session, _held(claim), values)
+        moved = _put_off(session, claim, until, words, claim.misses + 1 if missed else claim.misses)
+        if moved:
+            lanes.note_well(session, claim.destination)
+    return moved
+
+
+def try_again(engine: Engine, claim: ConfirmationClaim, now: datetime, error: str, wait: timedelta) -> bool:
+    """Give the delivery back after a failure that may pass, to be asked about at `now + wait`."""
+    with transaction(engine) as session:
+        moved = _put_off(session, claim, now + wait, error, claim.misses)
+        if moved:
+            lanes.note_failing(session, claim.destination, now)
+    return moved
+
+
+def _put_off(session: Session, claim: ConfirmationClaim, until: datetime, words: str, misses: int) -> bool:
+    values = {"confirm_at": until, "queued_at": None, "misses": misses, "confirmation": words, **UNCLAIMED}
+    return _move(session, _held(claim), values)
 
 
 def verify(engine: Engine, claim: ConfirmationClaim, now: datetime) -> bool:
     """Move SENT to VERIFIED: the destination found everything that was sent."""
     values = {"state": DeliveryState.VERIFIED, "confirm_at": None, "confirmation": "found by C-FIND", **UNCLAIMED}
-    return _end(engine, claim, now, EventKind.REPORT_VERIFIED, values)
+    return _end(engine, claim, now, EventKind.REPORT_VERIFIED, values, lanes.note_well)
 
 
 def leave_unconfirmed(engine: Engine, claim: ConfirmationClaim, now: datetime, words: str) -> bool:
@@ -188,10 +221,17 @@ def leave_unconfirmed(engine: Engine, claim: ConfirmationClaim, now: datetime, w
 
 
 def _end(
-    engine: Engine, claim: ConfirmationClaim, now: datetime, kind: EventKind, values: Mapping[str, object]
+    engine: Engine,
+    claim: ConfirmationClaim,
+    now: datetime,
+    kind: EventKind,
+    values: Mapping[str, object],
+    note: Callable[[Session, str], None] | None = None,
 ) -> bool:
     with transaction(engine) as session:
         moved = _move(session, _held(claim), values)
+        if moved and note is not None:
+            note(session, claim.destination)
         if moved:
             detail = {"destination": claim.destination, "confirmation": values["confirmation"]}
             events.record(session, now, kind, claim.study_id, **detail)
@@ -204,6 +244,7 @@ def lose(engine: Engine, claim: ConfirmationClaim, now: datetime, words: str, po
         row = session.scalars(select(Delivery).where(_held(claim)).with_for_update()).one_or_none()
         if row is None:
             return False
+        lanes.note_well(session, claim.destination)
         _lose(session, row, now, words, policy)
     return True
 

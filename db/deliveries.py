@@ -10,13 +10,11 @@ from sqlalchemy.orm import Session
 
 from db import events, lanes
 from db.events import EventKind
-from db.lanes import Lanes
+from db.lanes import NO_LIMITS, Lanes
 from db.session import reading, transaction
 from db.tables import Delivery, Result, Study
 from domain.study import ARRIVED, DeliveryState, StudyStatus
 
-#: For callers that send nothing.
-NO_LIMITS = Lanes(each=2**31, failing=2**31)
 UNCLAIMED = {"claimed_by": None, "claim_token": None, "lease_until": None}
 
 
@@ -52,24 +50,19 @@ def claim(
         "claim_token": uuid.uuid4().hex,
         "lease_until": now + lease,
     }
+    sendable = and_(Delivery.id == delivery_id, free)
     with transaction(engine) as session:
-        if not _has_room(session, delivery_id, now, limits):
-            waiting = and_(Delivery.id == delivery_id, Delivery.state == DeliveryState.PENDING)
-            _compare_and_set(session, waiting, {"queued_at": None})
+        destination = session.scalar(select(Delivery.destination).where(sendable))
+        if destination is None:
             return None
-        if not _compare_and_set(session, and_(Delivery.id == delivery_id, free), values):
+        if not lanes.has_room(session, limits, destination, now, but=delivery_id):
+            _compare_and_set(session, sendable, {"queued_at": None})
+            return None
+        if not _compare_and_set(session, sendable, values):
             return None
         row = session.get_one(Delivery, delivery_id)
         study_id = session.get_one(Result, row.result_id).study_id
         return _claim_of(row, study_id)
-
-
-def _has_room(session: Session, delivery_id: int, now: datetime, limits: Lanes) -> bool:
-    destination = session.scalar(select(Delivery.destination).where(Delivery.id == delivery_id))
-    if destination is None:  # there is no such delivery, which the claim finds out
-        return True
-    lanes.queue_up(session, destination)
-    return lanes.traffic(session, limits, now, but=delivery_id).has_room(destination)
 
 
 def _claim_of(row: Delivery, study_id: int) -> DeliveryClaim:
@@ -224,12 +217,7 @@ def due(
     is_due = (Delivery.state == DeliveryState.PENDING, Delivery.next_attempt_at <= now, unheard)
     query = select(Delivery.id).where(*is_due).order_by(Delivery.next_attempt_at)
     with reading(engine) as session:
-        traffic = lanes.traffic(session, limits, now)
-        well = query.where(Delivery.destination.not_in(sorted(traffic.full | traffic.failing))).limit(limit)
-        tried = query.where(Delivery.destination.in_(sorted(traffic.failing - traffic.full))).limit(
-            traffic.room_for_failing
-        )
-        return [*session.scalars(well), *session.scalars(tried)][:limit]
+        return lanes.with_room(session, limits, query, lanes.peer_of(Delivery), now, limit)
 
 
 def note_queued(engine: Engine, delivery_ids: Sequence[int], now: datetime) -> None:

@@ -22,6 +22,7 @@ from domain.clock import utc_now
 from domain.commitment import CommitmentReply, FailureReason, SopReference
 from domain.errors import CxrTriageError, Rejected
 from domain.retry import wait_before_retry
+from worker.lanes import lanes_of
 
 _log = structlog.get_logger()
 
@@ -115,9 +116,10 @@ class CommitmentAnswering:
 
     def run(self, request_id: int, task_id: str) -> None:
         """Check and answer one request, if it is due. Raises StoreUnavailable: the lease then runs out."""
-        claim = self._claim(request_id, task_id, early=False)
+        limits = lanes_of(self._settings)
+        claim = commitment_requests.claim(self._engine, request_id, task_id, utc_now(), self._lease, limits)
         if claim is None:
-            _log.info("commitment_answer_not_needed", request_id=request_id)
+            _log.info("commitment_answer_not_begun", request_id=request_id)
             return
         if claim.attempt > self._answer_attempts:
             self._end_attempt(claim, "the process died while it answered", for_good=True)
@@ -134,12 +136,14 @@ class CommitmentAnswering:
         if claim is not None:
             self._end_attempt(claim, error, for_good=False)
 
-    def _claim(self, request_id: int, task_id: str, *, early: bool) -> RequestClaim | None:
-        lease = timedelta(seconds=self._settings.lease_seconds)
-        return commitment_requests.claim(self._engine, request_id, task_id, utc_now(), lease, early=early)
+    @property
+    def _lease(self) -> timedelta:
+        return timedelta(seconds=self._settings.lease_seconds)
 
     def _answer_here(self, request_id: int, send: SendReply) -> None:
-        claim = self._claim(request_id, f"association-{request_id}", early=True)
+        # No association is opened for it, so that it needs no room.
+        task_id = f"association-{request_id}"
+        claim = commitment_requests.claim(self._engine, request_id, task_id, utc_now(), self._lease, early=True)
         if claim is not None:
             self._answer(claim, self._keeping.check(claim.checked, whole=True), send)
 
@@ -175,5 +179,5 @@ class CommitmentAnswering:
         wait = wait_before_retry(
             claim.attempt, self._settings.first_retry_seconds, self._settings.longest_retry_seconds
         )
-        commitment_requests.try_again(self._engine, claim, utc_now() + wait, error)
+        commitment_requests.try_again(self._engine, claim, utc_now(), error, wait)
         _log.warning("commitment_answer_retry", request_id=claim.request_id, attempt=claim.attempt, error=error)

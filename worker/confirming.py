@@ -4,7 +4,7 @@ Every step is decided by the delivery row and may be repeated. An answer may com
 (to this process) or on one of its own (to the listener): both hand it to `CommitmentAnswers`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -24,8 +24,11 @@ from domain.commitment import CommitmentReply, SopReference
 from domain.errors import CxrTriageError, PeerBusy, QuestionRefused
 from domain.failpoints import Failpoint, failpoint
 from domain.retry import wait_before_retry
+from worker.lanes import lanes_of
 
 _log = structlog.get_logger()
+#: Writes down what was heard, once the association is over: until then it counts as one of the destination's.
+_WriteDown = Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +79,10 @@ class DeliveryConfirmation:
     def run(self, delivery_id: int, task_id: str) -> None:
         """Take the next step, if one is due. Raises StoreUnavailable: the lease then runs out."""
         lease = timedelta(seconds=self._delivery.lease_seconds)
-        claim = confirmations.claim(self._engine, delivery_id, task_id, utc_now(), lease)
-        if claim is None:
-            _log.info("confirmation_not_needed", delivery_id=delivery_id)
+        limits = lanes_of(self._delivery)
+        claim = confirmations.claim(self._engine, delivery_id, task_id, utc_now(), lease, limits)
+        if claim is None:  # answered, being asked, or its destination has no room: then it is rung for again
+            _log.info("confirmation_not_begun", delivery_id=delivery_id)
             return
         keeper = self._keepers.get(claim.destination)
         if claim.attempt > self._delivery.max_attempts:
@@ -114,19 +118,24 @@ class DeliveryConfirmation:
         with confirmation_session(
             keeper.destination, self._answers.on_reply, commitment=may_request, query=keeper.query
         ) as session:
-            if session.takes_commitment and self._request(claim, session, sent):
-                return
-            if session.takes_query:
-                self._look(claim, session, sent)
-            else:
-                self._leave(claim, "it gives no commitment, and offers no C-FIND")
+            write_down = self._ask(claim, session, sent)
+        write_down()
 
-    def _request(self, claim: ConfirmationClaim, session: ConfirmationSession, sent: list[SentInstance]) -> bool:
-        """Ask for commitment; False when it will not be given. The question is kept before it is asked."""
+    def _ask(self, claim: ConfirmationClaim, session: ConfirmationSession, sent: list[SentInstance]) -> _WriteDown:
+        if session.takes_commitment and (write_down := self._request(claim, session, sent)):
+            return write_down
+        if session.takes_query:
+            return self._look(claim, session, sent)
+        return lambda: self._leave(claim, "it gives no commitment, and offers no C-FIND")
+
+    def _request(
+        self, claim: ConfirmationClaim, session: ConfirmationSession, sent: list[SentInstance]
+    ) -> _WriteDown | None:
+        """Ask for commitment; None when it will not be given. The question is kept before it is asked."""
         transaction_uid, wait = new_uid(), timedelta(seconds=self._settings.request_answer_seconds)
         uids = [instance.sop_instance_uid for instance in sent]
         if not confirmations.keep_question(self._engine, claim, transaction_uid, uids, utc_now(), wait):
-            return True
+            return lambda: None  # somebody else has the delivery now
         failpoint(Failpoint.CONFIRM_AFTER_QUESTION_KEPT)
         try:
             session.request(transaction_uid, [SopReference(i.sop_class_uid, i.sop_instance_uid) for i in sent])
@@ -135,23 +144,28 @@ class DeliveryConfirmation:
             _log.warning("commitment_refused", destination=claim.destination, reason=str(error))
             if isinstance(error, PeerBusy):
                 raise
-            return False
+            return None
         _log.info("commitment_requested", destination=claim.destination, transaction_uid=transaction_uid)
         session.hold(self._settings.hold_seconds, lambda: confirmations.is_open(self._engine, transaction_uid))
-        confirmations.wait(self._engine, claim, utc_now() + wait, "commitment requested")
-        return True
+        return lambda: self._await_answer(claim, wait)
 
-    def _look(self, claim: ConfirmationClaim, session: ConfirmationSession, sent: list[SentInstance]) -> None:
+    def _await_answer(self, claim: ConfirmationClaim, wait: timedelta) -> None:
+        confirmations.wait(self._engine, claim, utc_now() + wait, "commitment requested")
+
+    def _look(self, claim: ConfirmationClaim, session: ConfirmationSession, sent: list[SentInstance]) -> _WriteDown:
         """Look for everything that was sent; what is not found often enough is lost."""
         missing = [
             i.sop_instance_uid
             for i in sent
             if not session.has(i.study_instance_uid, i.series_instance_uid, i.sop_instance_uid)
         ]
-        if not missing:
-            moved = confirmations.verify(self._engine, claim, utc_now())
-            _log.info("report_verified", destination=claim.destination, delivery_id=claim.delivery_id, moved=moved)
-            return
+        return (lambda: self._miss(claim, missing)) if missing else (lambda: self._verify(claim))
+
+    def _verify(self, claim: ConfirmationClaim) -> None:
+        moved = confirmations.verify(self._engine, claim, utc_now())
+        _log.info("report_verified", destination=claim.destination, delivery_id=claim.delivery_id, moved=moved)
+
+    def _miss(self, claim: ConfirmationClaim, missing: list[str]) -> None:
         words = f"not found by C-FIND: {', '.join(missing)}"
         _log.warning("report_not_found", destination=claim.destination, misses=claim.misses + 1, sop=missing)
         if claim.misses + 1 < self._settings.query_attempts:
@@ -166,7 +180,7 @@ class DeliveryConfirmation:
             self._leave(claim, words)
             return
         _log.warning("confirmation_retry", destination=claim.destination, attempt=claim.attempt, error=words)
-        confirmations.wait(self._engine, claim, utc_now() + self._wait(claim.attempt), words)
+        confirmations.try_again(self._engine, claim, utc_now(), words, self._wait(claim.attempt))
 
     def _leave(self, claim: ConfirmationClaim, words: str) -> None:
         _log.warning("report_unconfirmed", destination=claim.destination, reason=words)

@@ -87,8 +87,10 @@ class Readiness:
         before = self._requeue_before(DELIVER_QUEUE, now)
         limits = lanes_of(self._delivery_settings)
         self._doorbell.ring_for_deliveries(list(deliveries.due(self._engine, now, before, limits=limits)))
-        self._doorbell.ring_for_confirmations(list(confirmations.due(self._engine, now, before)))
-        self._doorbell.ring_for_commitment_requests(list(commitment_requests.due(self._engine, now, before)))
+        self._doorbell.ring_for_confirmations(list(confirmations.due(self._engine, now, before, limits=limits)))
+        self._doorbell.ring_for_commitment_requests(
+            list(commitment_requests.due(self._engine, now, before, limits=limits))
+        )
 
     def _requeue_before(self, queue: str, now: datetime) -> datetime | None:
         """Rung for before this and still waiting: forgotten. None while the queue still holds messages."""

@@ -1,4 +1,4 @@
-"""One destination gets no more reports at once than it may, and those that fail leave room for the others."""
+"""One peer gets no more associations at once than it may, and those that fail leave room for the others."""
 
 import threading
 from datetime import timedelta
@@ -6,9 +6,12 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine
 
-from db import deliveries, results, studies
+from db import commitment_requests, confirmations, deliveries, results, studies
+from db.commitment_requests import NewRequest
+from db.confirmations import ConfirmationClaim
 from db.deliveries import DeliveryClaim
 from db.lanes import Lanes
+from domain.commitment import SopReference
 from tests.integration.db.builders import LATER, LEASE, received, suspected
 
 LANES = Lanes(each=2, failing=1)
@@ -41,6 +44,18 @@ def fail_once(engine: Engine, delivery_id: int) -> None:
     begun = claim(engine, delivery_id)
     assert begun is not None
     assert deliveries.try_again(engine, begun, LATER, "no answer", wait=HOUR, dimse_status=None)
+
+
+def send(engine: Engine, delivery_id: int) -> None:
+    """Send a report that is to be asked about."""
+    begun = claim(engine, delivery_id)
+    assert begun is not None
+    assert deliveries.finish(engine, begun, LATER, 0, confirm_at=LATER)
+
+
+def ask(engine: Engine, delivery_id: int) -> ConfirmationClaim | None:
+    """Begin to ask as a worker does."""
+    return confirmations.claim(engine, delivery_id, "a", LATER, LEASE, LANES)
 
 
 def due(engine: Engine) -> set[int]:
@@ -114,3 +129,73 @@ def test_no_two_take_the_last_lane(engine: Engine, waiting: dict[str, list[int]]
     for thread in threads:
         thread.join()
     assert sum(one is not None for one in begun) == LANES.each
+
+
+def test_a_question_takes_a_lane_as_a_report_does(engine: Engine, waiting: dict[str, list[int]]) -> None:
+    """Whichever came first; what finds no room is rung for again when there is."""
+    sent, asked, report, *_ = waiting["well"]
+    send(engine, sent)
+    send(engine, asked)
+    deliveries.note_queued(engine, [sent, asked], LATER)
+    question = ask(engine, sent)
+    assert question is not None
+    assert claim(engine, report) is not None
+    assert ask(engine, asked) is None
+    assert claim(engine, waiting["well"][3]) is None
+    assert not confirmations.due(engine, LATER, None, limits=LANES)
+    assert confirmations.verify(engine, question, LATER)
+    assert confirmations.due(engine, LATER, None, limits=LANES) == [asked]
+    assert ask(engine, asked) is not None
+
+
+def test_a_destination_that_does_not_answer_questions_fails(engine: Engine, waiting: dict[str, list[int]]) -> None:
+    """Its reports and questions share what is left to such; an answer ends that."""
+    first, second, third, report, _ = waiting["dead"]
+    for one in (first, second, third):
+        send(engine, one)
+    question = ask(engine, first)
+    assert question is not None
+    assert confirmations.try_again(engine, question, LATER, "no answer", HOUR)
+    assert len(confirmations.due(engine, LATER, None, limits=LANES)) == 1
+    held = ask(engine, second)
+    assert held is not None
+    assert ask(engine, third) is None
+    assert claim(engine, report) is None
+    assert due(engine) == {*waiting["dying"], *waiting["well"]}
+    assert confirmations.wait(engine, held, LATER + HOUR, "asked")
+    assert claim(engine, report) is not None
+    assert ask(engine, third) is not None
+
+
+def request(engine: Engine, calling: str, number: int) -> int:
+    """Keep what a sender asks."""
+    asked = (SopReference("1.2.3", f"1.2.3.{number}"),)
+    new = NewRequest(calling, "US", "127.0.0.1", f"1.2.3.4.{number}", asked, LATER)
+    return commitment_requests.record(engine, new, LATER)
+
+
+def test_answers_to_a_sender_take_lanes_of_its_own(engine: Engine, waiting: dict[str, list[int]]) -> None:
+    """A sender that takes no answers leaves the others, and the destinations, what is theirs."""
+    ids = [request(engine, "MODALITY", number) for number in range(4)]
+    other = request(engine, "OTHER", 9)
+
+    def answer(request_id: int) -> commitment_requests.RequestClaim | None:
+        return commitment_requests.claim(engine, request_id, "t", LATER, LEASE, LANES)
+
+    first, second, third = (answer(one) for one in ids[:3])
+    assert first is not None
+    assert second is not None
+    assert third is None
+    assert commitment_requests.due(engine, LATER, None, limits=LANES) == [other]
+    assert commitment_requests.claim(engine, ids[2], "association", LATER, LEASE, early=True) is not None
+    assert commitment_requests.try_again(engine, first, LATER, "no answer", HOUR)
+    assert commitment_requests.finish(engine, second, second.checked, LATER)  # it went well after all
+    assert commitment_requests.due(engine, LATER, None, limits=LANES) == [ids[3], other]
+    again = answer(ids[3])
+    assert again is not None
+    assert commitment_requests.try_again(engine, again, LATER, "no answer", HOUR)
+    fail_once(engine, waiting["dead"][0])
+    # What is held on the sender's own association is the one lane that failing peers have.
+    assert not due(engine) & {*waiting["dead"]}
+    assert commitment_requests.due(engine, LATER, None, limits=LANES) == [other]
+    assert {*waiting["dying"], *waiting["well"]} <= due(engine)

@@ -10,7 +10,7 @@ from admin.output import print_json, print_table
 from config.dicomweb import DICOMWEB_PATH
 from config.published import DICOMWEB, WORKLIST, published
 from config.settings import Settings
-from db import commitment_requests, intake_load, model_roles, overview, processes, schema
+from db import commitment_requests, intake_load, model_roles, overview, peers, processes, schema
 from db.model_roles import Role
 from domain.clock import utc_now
 from domain.errors import BrokerUnavailable
@@ -25,7 +25,7 @@ _NOT_HERE = "not running on this data folder"
 
 
 def status(config: ConfigOption = None, data_dir: DataDirOption = None, json_output: JsonOption = False) -> None:
-    """Show what needs a human read, studies, deliveries and commitment by state, queues, disk, model, processes."""
+    """Show what needs a human read, studies, deliveries and commitment by state, queues, disk, model, what fails."""
     report = collect(Collaborators(settings_from(config, data_dir)))
     if json_output:
         print_json(report)
@@ -38,10 +38,14 @@ def status(config: ConfigOption = None, data_dir: DataDirOption = None, json_out
 def _rows(part: object) -> Mapping[str, object]:
     """Give one part of the report as the table shows it: by name."""
     if isinstance(part, dict):
-        return part
+        return {key: _in_one_cell(item) for key, item in part.items()}
     if isinstance(part, list):  # the processes
         return {f"{one['name']} {one['host']}:{one['pid']}": _words(one) for one in part}
     return {"": part}
+
+
+def _in_one_cell(item: object) -> object:
+    return ", ".join(f"{key} {value}" for key, value in item.items()) if isinstance(item, dict) else item
 
 
 def _words(process: Mapping[str, object]) -> str:
@@ -70,6 +74,7 @@ def collect(collaborators: Collaborators) -> dict[str, Any]:
         "dicomweb": {"address": _web_address(settings, DICOMWEB, DICOMWEB_PATH)},
         "worklist": {"address": _web_address(settings, WORKLIST)},
         "destinations": settings.destination_places,
+        "failing": _failing(collaborators),
         "processes": _processes(collaborators),
     }
 
@@ -93,6 +98,14 @@ def receiving(collaborators: Collaborators) -> dict[str, Any]:
         "waiting": intake_load.waiting(engine),
         "stops_above_waiting": marks.stop_above_waiting,
         "stops_below_free_megabytes": marks.stop_below_free_megabytes,
+    }
+
+
+def _failing(collaborators: Collaborators) -> dict[str, dict[str, Any]]:
+    """Tell of the destinations, and the senders that are answered, whose last attempt failed, by name."""
+    return {
+        peer.name: {"since": peer.failing_since, "attempts": peer.failures, "paused_until": peer.paused_until}
+        for peer in peers.failing(collaborators.engine)
     }
 
 

@@ -136,6 +136,7 @@ class DeliverySettings(TaskLimits):
     parallel_sends: PositiveInt
     first_retry_seconds: Seconds
     longest_retry_seconds: Seconds
+    longest_pause_seconds: Seconds
     max_attempts: PositiveInt
 
 

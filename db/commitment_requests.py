@@ -9,10 +9,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Engine, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from db import lanes
+from db import lanes, peers
 from db.commitment_tables import CommitmentRequest
 from db.deliveries import UNCLAIMED
 from db.lanes import NO_LIMITS, Lanes
+from db.peers import NO_PAUSES, Pauses
 from db.session import reading, transaction
 from domain.commitment import CommitmentState, SopReference
 
@@ -213,11 +214,13 @@ def finish(
     instances = [_unchecked(reference) | {"reason": reason} for reference, reason in checked]
     values = {"state": CommitmentState.ANSWERED, "answered_at": now, "instances": instances, "last_error": None}
     with transaction(engine) as session:
-        lanes.note_well(session, lanes.sender(claim.calling_ae_title))
+        peers.note_well(session, lanes.sender(claim.calling_ae_title))
         return _move(session, _held(claim), values | UNCLAIMED)
 
 
-def try_again(engine: Engine, claim: RequestClaim, now: datetime, error: str, wait: timedelta) -> bool:
+def try_again(
+    engine: Engine, claim: RequestClaim, now: datetime, error: str, *, wait: timedelta, pauses: Pauses = NO_PAUSES
+) -> bool:
     """Move ANSWERING back to PENDING, due at `now + wait`; everything is checked anew then."""
     values = {
         "state": CommitmentState.PENDING,
@@ -229,7 +232,7 @@ def try_again(engine: Engine, claim: RequestClaim, now: datetime, error: str, wa
     with transaction(engine) as session:
         moved = _move(session, _held(claim), values | UNCLAIMED)
         if moved:
-            lanes.note_failing(session, lanes.sender(claim.calling_ae_title), now)
+            peers.note_failing(session, lanes.sender(claim.calling_ae_title), now, pauses)
     return moved
 
 

@@ -12,11 +12,12 @@ from enum import StrEnum
 from sqlalchemy import ColumnElement, Engine, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from db import events, lanes
+from db import events, lanes, peers
 from db.commitment_tables import CommitmentQuestion
 from db.deliveries import UNCLAIMED
 from db.events import EventKind
 from db.lanes import NO_LIMITS, Lanes
+from db.peers import NO_PAUSES, Pauses
 from db.session import reading, transaction
 from db.tables import Delivery, Result, Study
 from domain.commitment import CommitmentReply, reason_words
@@ -189,16 +190,24 @@ def wait(engine: Engine, claim: ConfirmationClaim, until: datetime, words: str, 
     with transaction(engine) as session:
         moved = _put_off(session, claim, until, words, claim.misses + 1 if missed else claim.misses)
         if moved:
-            lanes.note_well(session, claim.destination)
+            peers.note_well(session, claim.destination)
     return moved
 
 
-def try_again(engine: Engine, claim: ConfirmationClaim, now: datetime, error: str, wait: timedelta) -> bool:
+def try_again(
+    engine: Engine,
+    claim: ConfirmationClaim,
+    now: datetime,
+    error: str,
+    *,
+    wait: timedelta,
+    pauses: Pauses = NO_PAUSES,
+) -> bool:
     """Give the delivery back after a failure that may pass, to be asked about at `now + wait`."""
     with transaction(engine) as session:
         moved = _put_off(session, claim, now + wait, error, claim.misses)
         if moved:
-            lanes.note_failing(session, claim.destination, now)
+            peers.note_failing(session, claim.destination, now, pauses)
     return moved
 
 
@@ -210,7 +219,7 @@ def _put_off(session: Session, claim: ConfirmationClaim, until: datetime, words:
 def verify(engine: Engine, claim: ConfirmationClaim, now: datetime) -> bool:
     """Move SENT to VERIFIED: the destination found everything that was sent."""
     values = {"state": DeliveryState.VERIFIED, "confirm_at": None, "confirmation": "found by C-FIND", **UNCLAIMED}
-    return _end(engine, claim, now, EventKind.REPORT_VERIFIED, values, lanes.note_well)
+    return _end(engine, claim, now, EventKind.REPORT_VERIFIED, values, peers.note_well)
 
 
 def leave_unconfirmed(engine: Engine, claim: ConfirmationClaim, now: datetime, words: str) -> bool:
@@ -244,7 +253,7 @@ def lose(engine: Engine, claim: ConfirmationClaim, now: datetime, words: str, po
         row = session.scalars(select(Delivery).where(_held(claim)).with_for_update()).one_or_none()
         if row is None:
             return False
-        lanes.note_well(session, claim.destination)
+        peers.note_well(session, claim.destination)
         _lose(session, row, now, words, policy)
     return True
 

@@ -1,16 +1,17 @@
 """Deliveries: one result's report for one destination, retried in this one place."""
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Engine, and_, exists, or_, select, update
 from sqlalchemy.orm import Session
 
-from db import events, lanes
+from db import events, lanes, peers
 from db.events import EventKind
 from db.lanes import NO_LIMITS, Lanes
+from db.peers import NO_PAUSES, Pauses
 from db.session import reading, transaction
 from db.tables import Delivery, Result, Study
 from domain.study import ARRIVED, DeliveryState, StudyStatus
@@ -109,7 +110,7 @@ def finish(
     with transaction(engine) as session:
         if not _compare_and_set(session, _held(claim), values):
             return False
-        lanes.note_well(session, claim.destination)
+        peers.note_well(session, claim.destination)
         detail = {"destination": claim.destination, "attempt": claim.attempt, "dimse_status": hexadecimal(dimse_status)}
         events.record(session, now, EventKind.REPORT_SENT, claim.study_id, **detail)
         _mark_reported(session, claim, now)
@@ -129,7 +130,14 @@ def _mark_reported(session: Session, claim: DeliveryClaim, now: datetime) -> Non
 
 
 def try_again(
-    engine: Engine, claim: DeliveryClaim, now: datetime, error: str, *, wait: timedelta, dimse_status: int | None
+    engine: Engine,
+    claim: DeliveryClaim,
+    now: datetime,
+    error: str,
+    *,
+    wait: timedelta,
+    dimse_status: int | None,
+    pauses: Pauses = NO_PAUSES,
 ) -> bool:
     """Move SENDING back to PENDING, due at `now + wait`."""
     values = {
@@ -140,7 +148,7 @@ def try_again(
         "dimse_status": dimse_status,
         "last_error": error,
     }
-    return _end_attempt(engine, claim, now, EventKind.DELIVERY_RETRY, values, lanes.note_failing)
+    return _end_attempt(engine, claim, now, EventKind.DELIVERY_RETRY, values, pauses)
 
 
 def fail(engine: Engine, claim: DeliveryClaim, now: datetime, error: str, dimse_status: int | None) -> bool:
@@ -160,15 +168,15 @@ def _end_attempt(
     now: datetime,
     kind: EventKind,
     values: Mapping[str, object],
-    note: Callable[[Session, str, datetime], None] | None = None,
+    pauses: Pauses | None = None,
 ) -> bool:
     with transaction(engine) as session:
         moved = _compare_and_set(session, _held(claim), values)
         if moved:
             detail = {"destination": claim.destination, "attempt": claim.attempt, "error": values["last_error"]}
             events.record(session, now, kind, claim.study_id, **detail)
-            if note is not None:
-                note(session, claim.destination, now)
+            if pauses is not None:
+                peers.note_failing(session, claim.destination, now, pauses)
     return moved
 
 
@@ -249,15 +257,19 @@ def of_result(engine: Engine, result_id: int) -> Sequence[Delivery]:
 
 
 def resend(engine: Engine, delivery_ids: Sequence[int], now: datetime, by: str) -> int:
-    """Make deliveries due again, from the first attempt, as `by` asked for; returns how many were moved."""
+    """Make deliveries due again, from the first attempt, as `by` asked for; returns how many were moved.
+
+    Their destinations are paused no longer.
+    """
     moved = 0
     for delivery_id in delivery_ids:
         with transaction(engine) as session:
             movable = Delivery.state.in_([DeliveryState.FAILED, DeliveryState.PENDING, *ARRIVED])
             if not _compare_and_set(session, and_(Delivery.id == delivery_id, movable), _anew(now)):
                 continue
-            result_id = session.get_one(Delivery, delivery_id).result_id
-            study_id = session.get_one(Result, result_id).study_id
+            row = session.get_one(Delivery, delivery_id)
+            study_id = session.get_one(Result, row.result_id).study_id
+            peers.end_pause(session, row.destination)
             events.record(session, now, EventKind.DELIVERY_RESEND, study_id, delivery_id=delivery_id, by=by)
             moved += 1
     return moved

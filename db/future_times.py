@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Engine, and_, func, select, update
 from sqlalchemy.orm import InstrumentedAttribute
 
 from db.commitment_tables import CommitmentRequest
+from db.peer_tables import PeerHealth
 from db.session import reading, transaction
 from db.tables import Association, Base, Delivery, Study
 from domain.commitment import CommitmentState
@@ -25,6 +26,7 @@ class LongestWaits:
     delivery_retry: timedelta
     delivery_lease: timedelta
     confirmation: timedelta
+    pause: timedelta
     #: What the clocks of the hosts may differ by.
     tolerance: timedelta
 
@@ -63,6 +65,7 @@ def _rules(waits: LongestWaits) -> list[_Rule]:
         *_study_rules(waits),
         *_delivery_rules(waits),
         *_request_rules(waits),
+        _Rule(PeerHealth, PeerHealth.failing_since.is_not(None), PeerHealth.paused_until, waits.pause),
     ]
 
 

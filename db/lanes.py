@@ -1,18 +1,15 @@
-"""How many associations are under way at once: with one peer, and with those that fail, lest they take all room.
-
-A peer is a destination that is sent a report or asked about one, or a sender that is given its answer.
-"""
+"""How many associations are under way at once: with one peer, and with those that fail, lest they take all room."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, func, literal, select, union_all, update
+from sqlalchemy import ColumnElement, Select, func, literal, select, union_all
 from sqlalchemy.orm import Session
 
 from db.commitment_tables import CommitmentRequest
-from db.destination_tables import DestinationHealth
 from db.insertion import insert_unless_there
+from db.peer_tables import PeerHealth
 from db.tables import Delivery
 from domain.commitment import CommitmentState
 
@@ -42,6 +39,8 @@ class Traffic:
     #: Associations, by peer.
     under_way: Mapping[str, int]
     failing: frozenset[str]
+    #: Of those, what is left alone for now.
+    paused: frozenset[str]
 
     @property
     def room_for_failing(self) -> int:
@@ -50,8 +49,9 @@ class Traffic:
 
     def has_room(self, peer: str) -> bool:
         """Say whether one more may go there."""
-        has_lane = self.under_way.get(peer, 0) < self.lanes.each
-        return has_lane and (peer not in self.failing or self.room_for_failing > 0)
+        if peer in self.failing:  # one attempt at a time shows whether it is well again
+            return peer not in self.paused and not self.under_way.get(peer) and self.room_for_failing > 0
+        return self.under_way.get(peer, 0) < self.lanes.each
 
     @property
     def full(self) -> frozenset[str]:
@@ -76,9 +76,9 @@ def has_room(session: Session, lanes: Lanes, peer: str, now: datetime, *, but: i
 
     Others that would know wait until this transaction ends, so that no two take the last lane.
     """
-    insert_unless_there(session, DestinationHealth, name=peer)
+    insert_unless_there(session, PeerHealth, name=peer)
     # SQLite has one writer anyway, and leaves FOR UPDATE out.
-    session.execute(select(DestinationHealth.name).order_by(DestinationHealth.name).with_for_update())
+    session.execute(select(PeerHealth.name).order_by(PeerHealth.name).with_for_update())
     return _traffic(session, lanes, now, but=but).has_room(peer)
 
 
@@ -99,18 +99,6 @@ def _traffic(session: Session, lanes: Lanes, now: datetime, *, but: int = 0) -> 
     requests = select(peer_of(CommitmentRequest).label("peer")).where(*answering)
     held = union_all(deliveries, requests).subquery()
     under_way: dict[str, int] = dict(session.execute(select(held.c.peer, func.count()).group_by(held.c.peer)).all())
-    failing = select(DestinationHealth.name).where(DestinationHealth.failing_since.is_not(None))
-    return Traffic(lanes, under_way, frozenset(session.scalars(failing)))
-
-
-def note_well(session: Session, peer: str) -> None:
-    """Note that an attempt went well."""
-    failed = (DestinationHealth.name == peer, DestinationHealth.failing_since.is_not(None))
-    session.execute(update(DestinationHealth).where(*failed).values(failing_since=None))
-
-
-def note_failing(session: Session, peer: str, now: datetime) -> None:
-    """Note that an attempt failed in a way that may pass."""
-    insert_unless_there(session, DestinationHealth, name=peer)
-    was_well = (DestinationHealth.name == peer, DestinationHealth.failing_since.is_(None))
-    session.execute(update(DestinationHealth).where(*was_well).values(failing_since=now))
+    failing = session.scalars(select(PeerHealth).where(PeerHealth.failing_since.is_not(None))).all()
+    paused = frozenset(peer.name for peer in failing if peer.paused_until is not None and peer.paused_until > now)
+    return Traffic(lanes, under_way, frozenset(peer.name for peer in failing), paused)

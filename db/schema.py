@@ -9,7 +9,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine
 
-from db import commitment_tables, destination_tables, workitem_tables  # noqa: F401 - the tables of the schema are those of all modules
+from db import commitment_tables, peer_tables, workitem_tables  # noqa: F401 - the tables of the schema are those of all modules
 from db.session import database_file, make_database_file, reading, store_errors
 from domain.errors import ConfigurationInvalid
 

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -26,6 +27,8 @@ from domain.finding import Assessment, RefusalCode
 from domain.priority import QueuePriority, ReadingPriority
 from domain.study import DeliveryState, StudyStatus
 from domain.workitem import WorkitemState
+
+_IS_HELD = "lease_until IS NOT NULL"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -267,6 +270,8 @@ class Delivery(Base):
         UniqueConstraint("result_id", "destination"),
         Index(None, "state", "next_attempt_at"),
         Index(None, "state", "confirm_at"),
+        # Of the few that are held, among all that were ever sent.
+        Index(None, "lease_until", sqlite_where=text(_IS_HELD), postgresql_where=text(_IS_HELD)),
     )
 
 

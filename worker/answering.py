@@ -22,7 +22,7 @@ from domain.clock import utc_now
 from domain.commitment import CommitmentReply, FailureReason, SopReference
 from domain.errors import CxrTriageError, Rejected
 from domain.retry import wait_before_retry
-from worker.lanes import lanes_of
+from worker.lanes import lanes_of, pauses_of
 
 _log = structlog.get_logger()
 
@@ -179,5 +179,7 @@ class CommitmentAnswering:
         wait = wait_before_retry(
             claim.attempt, self._settings.first_retry_seconds, self._settings.longest_retry_seconds
         )
-        commitment_requests.try_again(self._engine, claim, utc_now(), error, wait)
+        commitment_requests.try_again(
+            self._engine, claim, utc_now(), error, wait=wait, pauses=pauses_of(self._settings)
+        )
         _log.warning("commitment_answer_retry", request_id=claim.request_id, attempt=claim.attempt, error=error)

@@ -9,6 +9,7 @@ from db.session import Engine
 from db.studies import Claim
 from domain.clock import utc_now
 from domain.retry import wait_before_retry
+from worker.lanes import pauses_of
 
 _log = structlog.get_logger()
 #: Longest wait between two attempts at a study.
@@ -38,7 +39,8 @@ def end_delivery(
         _log.error("delivery_failed", delivery_id=claim.delivery_id, error=error, moved=moved)
         return
     wait = wait_before_retry(claim.attempt, settings.first_retry_seconds, settings.longest_retry_seconds)
-    deliveries.try_again(engine, claim, now, error, wait=wait, dimse_status=dimse_status)
+    pauses = pauses_of(settings)
+    deliveries.try_again(engine, claim, now, error, wait=wait, dimse_status=dimse_status, pauses=pauses)
     _log.warning(
         "delivery_retry",
         delivery_id=claim.delivery_id,

@@ -11,6 +11,7 @@ from db.future_times import LongestWaits, bring_back
 from db.session import Engine
 from domain.clock import utc_now
 from worker.attempts import LONGEST_ANALYSIS_WAIT_SECONDS
+from worker.lanes import pauses_of
 
 _log = structlog.get_logger()
 #: Seconds between two looks.
@@ -47,5 +48,6 @@ def longest_waits(settings: Settings) -> LongestWaits:
         delivery_retry=timedelta(seconds=max(delivery.first_retry_seconds, delivery.longest_retry_seconds)),
         delivery_lease=timedelta(seconds=delivery.lease_seconds),
         confirmation=timedelta(seconds=confirmation),
+        pause=timedelta(seconds=pauses_of(delivery).longest_seconds),
         tolerance=timedelta(seconds=max(analysis.lease_margin_seconds, delivery.lease_margin_seconds)),
     )

@@ -24,7 +24,7 @@ from domain.commitment import CommitmentReply, SopReference
 from domain.errors import CxrTriageError, PeerBusy, QuestionRefused
 from domain.failpoints import Failpoint, failpoint
 from domain.retry import wait_before_retry
-from worker.lanes import lanes_of
+from worker.lanes import lanes_of, pauses_of
 
 _log = structlog.get_logger()
 #: Writes down what was heard, once the association is over: until then it counts as one of the destination's.
@@ -180,7 +180,8 @@ class DeliveryConfirmation:
             self._leave(claim, words)
             return
         _log.warning("confirmation_retry", destination=claim.destination, attempt=claim.attempt, error=words)
-        confirmations.try_again(self._engine, claim, utc_now(), words, self._wait(claim.attempt))
+        wait, pauses = self._wait(claim.attempt), pauses_of(self._delivery)
+        confirmations.try_again(self._engine, claim, utc_now(), words, wait=wait, pauses=pauses)
 
     def _leave(self, claim: ConfirmationClaim, words: str) -> None:
         _log.warning("report_unconfirmed", destination=claim.destination, reason=words)

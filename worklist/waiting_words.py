@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from config.settings import Settings
-from db import deliveries, results, study_history
+from db import deliveries, peers, results, study_history
+from db.peer_tables import PeerHealth
 from db.session import Engine
 from db.tables import Delivery, Study
 from domain.study import DeliveryState, StudyStatus
@@ -58,12 +59,13 @@ def _reports(engine: Engine, study: Study, settings: Settings, now: datetime) ->
     found = [delivery for result in history for delivery in deliveries.of_result(engine, result.id)]
     if not found:
         yield "nothing: there were no destinations when it was read, so its result stays here"
+    failing = {peer.name: peer for peer in peers.failing(engine)}
     for delivery in found:
-        if words := _delivery(delivery, settings, now):
+        if words := _delivery(delivery, failing.get(delivery.destination), settings, now):
             yield f"{delivery.destination} (delivery {delivery.id}): {words}"
 
 
-def _delivery(delivery: Delivery, settings: Settings, now: datetime) -> str:
+def _delivery(delivery: Delivery, failing: PeerHealth | None, settings: Settings, now: datetime) -> str:
     attempt = f"attempt {delivery.attempts + 1} of {settings.delivery.max_attempts}"
     if delivery.state is DeliveryState.FAILED:
         return f"`cxr-triage deliveries resend {delivery.id}`, once its cause is mended: {delivery.last_error}"
@@ -72,6 +74,10 @@ def _delivery(delivery: Delivery, settings: Settings, now: datetime) -> str:
     if delivery.state is DeliveryState.PENDING and delivery.next_attempt_at > now:
         after = f" after: {delivery.last_error}" if delivery.last_error else ""
         return f"{attempt} in {_seconds(delivery.next_attempt_at, now)}{after}"
+    if delivery.state is DeliveryState.PENDING and failing is not None:
+        pause = _seconds(max(failing.paused_until or now, now), now)
+        since = f"failures since {failing.failing_since:%Y-%m-%d %H:%M:%S} UTC: {failing.failures}"
+        return f"{attempt}, after {delivery.destination}, which is tried again in {pause}, has taken another; {since}"
     if delivery.state is DeliveryState.PENDING:
         return f"a worker, for {attempt}; if this stays, no `cxr-triage work --queue deliver` runs"
     return ""

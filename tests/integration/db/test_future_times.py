@@ -13,6 +13,7 @@ _WAITS = LongestWaits(
     delivery_retry=timedelta(seconds=600),
     delivery_lease=LEASE,
     confirmation=timedelta(seconds=600),
+    pause=timedelta(seconds=60),
     tolerance=timedelta(seconds=30),
 )
 _AHEAD = timedelta(hours=6)

@@ -155,7 +155,7 @@ def test_a_destination_that_does_not_answer_questions_fails(engine: Engine, wait
         send(engine, one)
     question = ask(engine, first)
     assert question is not None
-    assert confirmations.try_again(engine, question, LATER, "no answer", HOUR)
+    assert confirmations.try_again(engine, question, LATER, "no answer", wait=HOUR)
     assert len(confirmations.due(engine, LATER, None, limits=LANES)) == 1
     held = ask(engine, second)
     assert held is not None
@@ -188,12 +188,12 @@ def test_answers_to_a_sender_take_lanes_of_its_own(engine: Engine, waiting: dict
     assert third is None
     assert commitment_requests.due(engine, LATER, None, limits=LANES) == [other]
     assert commitment_requests.claim(engine, ids[2], "association", LATER, LEASE, early=True) is not None
-    assert commitment_requests.try_again(engine, first, LATER, "no answer", HOUR)
+    assert commitment_requests.try_again(engine, first, LATER, "no answer", wait=HOUR)
     assert commitment_requests.finish(engine, second, second.checked, LATER)  # it went well after all
     assert commitment_requests.due(engine, LATER, None, limits=LANES) == [ids[3], other]
     again = answer(ids[3])
     assert again is not None
-    assert commitment_requests.try_again(engine, again, LATER, "no answer", HOUR)
+    assert commitment_requests.try_again(engine, again, LATER, "no answer", wait=HOUR)
     fail_once(engine, waiting["dead"][0])
     # What is held on the sender's own association is the one lane that failing peers have.
     assert not due(engine) & {*waiting["dead"]}

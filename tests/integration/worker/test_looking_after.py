@@ -228,6 +228,27 @@ def test_why_says_that_a_failed_study_needs_a_human_and_how_to_try_again(
     assert commands.json("why", uid)["waits_for"] == [f"a human read; `cxr-triage failed retry {uid}` tries it again"]
 
 
+def test_status_and_why_name_the_destinations_that_fail(
+    collaborators: WorkCollaborators, commands: Commands, pacs: SimulatedPacs, tmp_path: Path
+) -> None:
+    """Since when, how often, and until when they are left alone; none of it once a report was taken."""
+    pacs.set_faults(Faults(refuse_association=True))
+    read = store_study(collaborators, tmp_path / "send")
+    collaborators.analysis.run(read.id, "t")
+    collaborators.delivery.run(1, "t")
+    told = commands.json("status")["failing"]
+    assert told["pacs"].keys() == {"since", "attempts", "paused_until"}
+    assert told["pacs"]["attempts"] == 1
+    assert "failing pacs" in commands.run("status")
+    other = store_study(collaborators, tmp_path / "send", study=2)
+    collaborators.analysis.run(other.id, "t")
+    (waited_for,) = commands.json("why", other.study_instance_uid)["waits_for"]
+    assert "after pacs, which is tried again in 0 s, has taken another; failures since" in waited_for
+    pacs.set_faults(Faults())
+    collaborators.delivery.run(1, "t2")
+    assert commands.json("status")["failing"] == {}
+
+
 def test_an_event_without_words_is_named_with_its_details() -> None:
     """Nothing is left out of the page because nobody wrote words for it."""
     assert words_of("something_new", {"destination": "pacs"}).what == "something new (destination pacs)"

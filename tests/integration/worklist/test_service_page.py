@@ -8,8 +8,10 @@ from sqlalchemy import Engine
 from admin.drills import kept
 from config.destinations import DicomwebDestinationSettings
 from config.settings import Settings
-from db import deliveries, processes, results, studies, worklist
+from db import deliveries, peers, processes, results, studies, worklist
+from db.peers import Pauses
 from db.processes import Life
+from db.session import transaction
 from domain.clock import utc_now
 from domain.study import DeliveryState, StudyStatus
 from tests.integration.db.builders import LATER, claimed, received, suspected
@@ -97,6 +99,22 @@ def test_a_destination_of_every_kind_is_on_the_page(sign_in: SignIn, app: FastAP
     settings = service.model_copy(update={"dicomweb_destinations": (web,)})
     app.state.desk = replace(app.state.desk, settings=settings)
     assert "https://vna.example/dicomweb by STOW-RS" in sign_in("chief").get("/service").text
+
+
+def test_a_destination_that_fails_says_so_until_it_is_sent_to_again(
+    sign_in: SignIn, engine: Engine, failed: int
+) -> None:
+    """For how long, beside what waits for it; the button tries it at once."""
+    chief = sign_in("chief")
+    assert '<strong class="suspected">3 h' not in chief.get("/service").text
+    then = utc_now() - timedelta(hours=3)
+    with transaction(engine) as session:
+        for _ in range(2):
+            peers.note_failing(session, "pacs", then, Pauses(1e6, 1e6))
+    assert '<strong class="suspected">3 h' in chief.get("/service").text
+    deliveries.resend(engine, [failed], utc_now(), "chief")
+    (paused,) = peers.failing(engine)
+    assert paused.paused_until is None
 
 
 def test_a_button_does_what_the_command_does_and_says_who(sign_in: SignIn, engine: Engine, failed: int) -> None:

@@ -11,6 +11,7 @@ from config.dicomweb import DICOMWEB_PATH
 from config.published import DICOMWEB, WORKLIST, published
 from config.settings import Settings
 from db import commitment_requests, intake_load, model_roles, overview, peers, processes, schema
+from db.lanes import is_sender
 from db.model_roles import Role
 from domain.clock import utc_now
 from domain.errors import BrokerUnavailable
@@ -103,9 +104,11 @@ def receiving(collaborators: Collaborators) -> dict[str, Any]:
 
 def _failing(collaborators: Collaborators) -> dict[str, dict[str, Any]]:
     """Tell of the destinations, and the senders that are answered, whose last attempt failed, by name."""
+    known = collaborators.settings.destination_places
     return {
         peer.name: {"since": peer.failing_since, "attempts": peer.failures, "paused_until": peer.paused_until}
         for peer in peers.failing(collaborators.engine)
+        if peer.name in known or is_sender(peer.name)
     }
 
 

@@ -264,15 +264,23 @@ def resend(engine: Engine, delivery_ids: Sequence[int], now: datetime, by: str) 
     moved = 0
     for delivery_id in delivery_ids:
         with transaction(engine) as session:
-            movable = Delivery.state.in_([DeliveryState.FAILED, DeliveryState.PENDING, *ARRIVED])
-            if not _compare_and_set(session, and_(Delivery.id == delivery_id, movable), _anew(now)):
-                continue
-            row = session.get_one(Delivery, delivery_id)
-            study_id = session.get_one(Result, row.result_id).study_id
-            peers.end_pause(session, row.destination)
-            events.record(session, now, EventKind.DELIVERY_RESEND, study_id, delivery_id=delivery_id, by=by)
-            moved += 1
+            moved += _resend(session, delivery_id, now, by)
     return moved
+
+
+def _resend(session: Session, delivery_id: int, now: datetime, by: str) -> bool:
+    states = [DeliveryState.FAILED, DeliveryState.PENDING, *ARRIVED]
+    movable = and_(Delivery.id == delivery_id, Delivery.state.in_(states))
+    destination = session.scalar(select(Delivery.destination).where(movable))
+    if destination is None:
+        return False
+    # First, as who claims has it: both take the peer's row before the delivery's.
+    peers.end_pause(session, destination)
+    if not _compare_and_set(session, movable, _anew(now)):
+        return False
+    study_id = session.get_one(Result, session.get_one(Delivery, delivery_id).result_id).study_id
+    events.record(session, now, EventKind.DELIVERY_RESEND, study_id, delivery_id=delivery_id, by=by)
+    return True
 
 
 def _anew(now: datetime) -> dict[str, object]:

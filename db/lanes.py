@@ -64,6 +64,11 @@ def sender(calling_ae_title: str) -> str:
     return f"{_SENDER}{calling_ae_title}"
 
 
+def is_sender(peer: str) -> bool:
+    """Say whether a peer is a sender, not a destination."""
+    return peer.startswith(_SENDER)
+
+
 def peer_of(row: type[Delivery | CommitmentRequest]) -> ColumnElement[str]:
     """Give the peer that work is for, in a query."""
     if row is Delivery:

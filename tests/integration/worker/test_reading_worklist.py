@@ -28,6 +28,7 @@ from worker.bootstrap import scp_config
 from worker.bootstrap_work import WorkCollaborators
 
 KEY = "1.2.840.1"
+_ANSWER_SECONDS = 10.0
 
 
 @pytest.fixture
@@ -58,6 +59,7 @@ def listening(collaborators: WorkCollaborators) -> Iterator[tuple[str, int]]:
 def reader(address: tuple[str, int], title: str = "READER", handlers: Any = ()) -> Iterator[Association]:
     """An association of a foreign UPS SCU."""
     ae = ApplicationEntity(title)
+    ae.dimse_timeout = _ANSWER_SECONDS  # for that long pynetdicom waits for an answer on an association that is gone
     for uid in (*UPS_SOP_CLASSES, DigitalXRayImageStorageForPresentation):
         ae.add_requested_context(uid)
     assoc = ae.associate(*address, ae_title="CXR_TRIAGE", evt_handlers=list(handlers))

@@ -94,9 +94,10 @@ def due(
     unheard: ColumnElement[bool] = CommitmentRequest.queued_at.is_(None)
     if requeue_before is not None:
         unheard = or_(unheard, CommitmentRequest.queued_at < requeue_before)
-    query = select(CommitmentRequest.id).where(_answerable(now), unheard).order_by(CommitmentRequest.next_attempt_at)
+    peer = lanes.peer_of(CommitmentRequest)
+    work = select(CommitmentRequest.id, peer, CommitmentRequest.next_attempt_at).where(_answerable(now), unheard)
     with reading(engine) as session:
-        return lanes.with_room(session, limits, query, lanes.peer_of(CommitmentRequest), now, limit)
+        return lanes.with_room(session, limits, work, now, limit)
 
 
 def note_queued(engine: Engine, request_ids: Sequence[int], now: datetime) -> None:

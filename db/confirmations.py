@@ -78,9 +78,9 @@ def due(
     unheard: ColumnElement[bool] = Delivery.queued_at.is_(None)
     if requeue_before is not None:
         unheard = or_(unheard, Delivery.queued_at < requeue_before)
-    query = select(Delivery.id).where(_askable(now), unheard).order_by(Delivery.confirm_at)
+    work = select(Delivery.id, lanes.peer_of(Delivery), Delivery.confirm_at).where(_askable(now), unheard)
     with reading(engine) as session:
-        return lanes.with_room(session, limits, query, lanes.peer_of(Delivery), now, limit)
+        return lanes.with_room(session, limits, work, now, limit)
 
 
 def _askable(now: datetime) -> ColumnElement[bool]:

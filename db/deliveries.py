@@ -223,9 +223,9 @@ def due(
     if requeue_before is not None:
         unheard = or_(unheard, Delivery.queued_at < requeue_before)
     is_due = (Delivery.state == DeliveryState.PENDING, Delivery.next_attempt_at <= now, unheard)
-    query = select(Delivery.id).where(*is_due).order_by(Delivery.next_attempt_at)
+    work = select(Delivery.id, lanes.peer_of(Delivery), Delivery.next_attempt_at).where(*is_due)
     with reading(engine) as session:
-        return lanes.with_room(session, limits, query, lanes.peer_of(Delivery), now, limit)
+        return lanes.with_room(session, limits, work, now, limit)
 
 
 def note_queued(engine: Engine, delivery_ids: Sequence[int], now: datetime) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, literal, select, union_all
 from sqlalchemy.orm import Session
@@ -87,13 +88,21 @@ def has_room(session: Session, lanes: Lanes, peer: str, now: datetime, *, but: i
     return _traffic(session, lanes, now, but=but).has_room(peer)
 
 
-def with_room(
-    session: Session, lanes: Lanes, work: Select[int], peer: ColumnElement[str], now: datetime, limit: int
-) -> list[int]:
-    """Choose from `work` what has room; of what is for failing peers, last, no more than may be tried at once."""
+def with_room(session: Session, lanes: Lanes, work: Select[int, str, Any], now: datetime, limit: int) -> list[int]:
+    """Choose from work that is due what has room, first come first, what is for failing peers last.
+
+    `work` selects ids, peers and the times since which they are due. Of each peer's no more is chosen than may be under
+    way and as much again, to wait behind it: what finds no room is only chosen again.
+    """
     traffic = _traffic(session, lanes, now)
-    well = work.where(peer.not_in(sorted(traffic.full | traffic.failing))).limit(limit)
-    tried = work.where(peer.in_(sorted(traffic.failing - traffic.full))).limit(traffic.room_for_failing)
+    ids, peers, times = work.subquery().columns
+    place = func.row_number().over(partition_by=peers, order_by=(times, ids))
+    lined_up = select(ids.label("id"), peers.label("peer"), times.label("due_at"), place.label("place"))
+    row = lined_up.where(peers.not_in(sorted(traffic.full))).subquery().columns
+    first_come = select(row.id).order_by(row.due_at, row.id)
+    fails = row.peer.in_(sorted(traffic.failing))
+    well = first_come.where(~fails, row.place <= 2 * lanes.each).limit(limit)
+    tried = first_come.where(fails, row.place == 1).limit(traffic.room_for_failing)
     return [*session.scalars(well), *session.scalars(tried)][:limit]
 
 

@@ -87,7 +87,7 @@ def test_destinations_that_fail_share_what_is_left_to_them(engine: Engine, waiti
     assert held is not None
     assert claim(engine, waiting["dead"][2]) is None
     assert claim(engine, waiting["dying"][1]) is None
-    assert due(engine) == set(waiting["well"])
+    assert due(engine) == set(waiting["well"][:4])  # what has a lane, and as much again
     assert claim(engine, waiting["well"][0]) is not None
     assert claim(engine, waiting["well"][1]) is not None
     # One attempt that goes well, and the destination is as any other.
@@ -161,7 +161,7 @@ def test_a_destination_that_does_not_answer_questions_fails(engine: Engine, wait
     assert held is not None
     assert ask(engine, third) is None
     assert claim(engine, report) is None
-    assert due(engine) == {*waiting["dying"], *waiting["well"]}
+    assert due(engine) == {*waiting["dying"][:4], *waiting["well"][:4]}
     assert confirmations.wait(engine, held, LATER + HOUR, "asked")
     assert claim(engine, report) is not None
     assert ask(engine, third) is not None
@@ -198,4 +198,4 @@ def test_answers_to_a_sender_take_lanes_of_its_own(engine: Engine, waiting: dict
     # What is held on the sender's own association is the one lane that failing peers have.
     assert not due(engine) & {*waiting["dead"]}
     assert commitment_requests.due(engine, LATER, None, limits=LANES) == [other]
-    assert {*waiting["dying"], *waiting["well"]} <= due(engine)
+    assert due(engine) == {*waiting["dying"][:4], *waiting["well"][:4]}

@@ -69,7 +69,7 @@ def test_a_peer_that_fails_twice_is_left_alone_until_its_pause_is_over(
     assert due(engine) == others
     assert claim(engine, third) is None
     over = LATER + _PAUSE
-    assert due(engine, over) >= {third, fourth, fifth}
+    assert len(due(engine, over) - others) == 1
     tried = claim(engine, third, over)
     assert tried is not None
     assert claim(engine, fourth, over) is None
@@ -112,7 +112,7 @@ def test_sending_again_by_command_ends_a_pause(engine: Engine, waiting: dict[str
     fail(engine, claim(engine, second))
     assert not due(engine) & {*waiting["dead"]}
     assert deliveries.resend(engine, [first], LATER, "alice") == 1
-    assert first in due(engine)
+    assert len(due(engine) & {*waiting["dead"]}) == 1
     assert claim(engine, first) is not None
 
 
@@ -123,7 +123,7 @@ def test_a_pause_by_a_clock_that_was_ahead_is_over(engine: Engine, waiting: dict
     fail(engine, claim(engine, waiting["dead"][1], ahead), ahead)
     assert not due(engine) & {*waiting["dead"]}
     assert bring_back(engine, LATER, _WAITS) == 3  # the pause, and the waits of the two reports
-    assert len(due(engine) & {*waiting["dead"]}) == _LANES.failing
+    assert len(due(engine) & {*waiting["dead"]}) == 1
 
 
 @pytest.mark.parametrize(("failures", "seconds"), [(1, 0), (2, 5), (3, 10), (4, 20), (5, 40), (6, 60), (500, 60)])

@@ -23,6 +23,8 @@ from db.tables import Delivery, Result, Study
 from domain.commitment import CommitmentReply, reason_words
 from domain.study import DeliveryState, StudyStatus
 
+#: Claimed by who asks; once it is COMMITTED until the association of the question is over.
+_ASKED = (DeliveryState.SENT, DeliveryState.COMMITTED)
 #: Failures that are quoted; the rest is counted.
 _QUOTED = 3
 
@@ -116,7 +118,7 @@ def claim(
 
 def held_by(engine: Engine, delivery_id: int, task_id: str) -> ConfirmationClaim | None:
     """Give the claim that a task holds, if it still does."""
-    held = and_(Delivery.id == delivery_id, Delivery.state == DeliveryState.SENT, Delivery.claimed_by == task_id)
+    held = and_(Delivery.id == delivery_id, Delivery.state.in_(_ASKED), Delivery.claimed_by == task_id)
     with reading(engine) as session:
         row = session.scalars(select(Delivery).where(held)).one_or_none()
         return _claim_of(session, row) if row else None
@@ -124,7 +126,7 @@ def held_by(engine: Engine, delivery_id: int, task_id: str) -> ConfirmationClaim
 
 def release_all_claims(engine: Engine) -> int:
     """Take back every claim of who asks: for when they are known to be gone."""
-    held = and_(Delivery.state == DeliveryState.SENT, Delivery.claimed_by.is_not(None))
+    held = and_(Delivery.state.in_(_ASKED), Delivery.claimed_by.is_not(None))
     with transaction(engine) as session:
         statement = update(Delivery).where(held).values(queued_at=None, **UNCLAIMED)
         return session.connection().execute(statement).rowcount
@@ -161,7 +163,7 @@ def keep_question(
     """Keep a question that is about to be asked, to be asked anew at `now + wait`; False when the claim is lost."""
     with transaction(engine) as session:
         if not _move(session, _held(claim), {"confirm_at": now + wait}):
-            return False
+            return _let_go(session, claim)
         question = CommitmentQuestion(
             delivery_id=claim.delivery_id, transaction_uid=transaction_uid, asked=list(asked), asked_at=now
         )
@@ -188,10 +190,8 @@ def is_open(engine: Engine, transaction_uid: str) -> bool:
 def wait(engine: Engine, claim: ConfirmationClaim, until: datetime, words: str, *, missed: bool = False) -> bool:
     """Give the delivery back after an answer, to be asked about at `until`; `missed`: a query did not find it."""
     with transaction(engine) as session:
-        moved = _put_off(session, claim, until, words, claim.misses + 1 if missed else claim.misses)
-        if moved:
-            peers.note_well(session, claim.destination)
-    return moved
+        peers.note_well(session, claim.destination)
+        return _put_off(session, claim, until, words, claim.misses + 1 if missed else claim.misses)
 
 
 def try_again(
@@ -213,7 +213,14 @@ def try_again(
 
 def _put_off(session: Session, claim: ConfirmationClaim, until: datetime, words: str, misses: int) -> bool:
     values = {"confirm_at": until, "queued_at": None, "misses": misses, "confirmation": words, **UNCLAIMED}
-    return _move(session, _held(claim), values)
+    return _move(session, _held(claim), values) or _let_go(session, claim)
+
+
+def _let_go(session: Session, claim: ConfirmationClaim) -> bool:
+    """Give up a claim on what was committed meanwhile; False, as nothing else is changed."""
+    ours = and_(Delivery.id == claim.delivery_id, Delivery.claim_token == claim.token)
+    _move(session, ours, UNCLAIMED)
+    return False
 
 
 def verify(engine: Engine, claim: ConfirmationClaim, now: datetime) -> bool:
@@ -238,7 +245,7 @@ def _end(
     note: Callable[[Session, str], None] | None = None,
 ) -> bool:
     with transaction(engine) as session:
-        moved = _move(session, _held(claim), values)
+        moved = _move(session, _held(claim), values) or _let_go(session, claim)
         if moved and note is not None:
             note(session, claim.destination)
         if moved:
@@ -252,7 +259,7 @@ def lose(engine: Engine, claim: ConfirmationClaim, now: datetime, words: str, po
     with transaction(engine) as session:
         row = session.scalars(select(Delivery).where(_held(claim)).with_for_update()).one_or_none()
         if row is None:
-            return False
+            return _let_go(session, claim)
         peers.note_well(session, claim.destination)
         _lose(session, row, now, words, policy)
     return True
@@ -278,8 +285,8 @@ def hear(engine: Engine, reply: CommitmentReply, now: datetime, policy: LossPoli
 def _take_yes(session: Session, row: Delivery, now: datetime) -> Heard:
     if row.state not in (DeliveryState.SENT, DeliveryState.VERIFIED):
         return Heard.STALE
+    # Who asked still has the association that it asked on, and lets go of the claim after it.
     row.state, row.confirm_at, row.confirmation = DeliveryState.COMMITTED, None, "committed"
-    _release(row)
     study_id = session.get_one(Result, row.result_id).study_id
     events.record(session, now, EventKind.REPORT_COMMITTED, study_id, destination=row.destination)
     return Heard.COMMITTED

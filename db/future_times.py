@@ -85,12 +85,9 @@ def _delivery_rules(waits: LongestWaits) -> list[_Rule]:
     return [
         _Rule(Delivery, pending, Delivery.next_attempt_at, waits.delivery_retry),
         _Rule(Delivery, pending, Delivery.queued_at, timedelta()),
-        _Rule(
-            Delivery, Delivery.state == DeliveryState.SENDING, Delivery.lease_until, waits.delivery_lease, is_lease=True
-        ),
+        _Rule(Delivery, Delivery.lease_until.is_not(None), Delivery.lease_until, waits.delivery_lease, is_lease=True),
         _Rule(Delivery, asked, Delivery.confirm_at, waits.confirmation),
         _Rule(Delivery, asked, Delivery.queued_at, timedelta()),
-        _Rule(Delivery, asked, Delivery.lease_until, waits.delivery_lease, is_lease=True),
     ]
 
 

@@ -26,6 +26,7 @@ from pynetdicom.sop_class import Verification
 
 from dicom_gateway.association_scu import Destination
 from dicom_gateway.offered_service import dispatching
+from dicom_gateway.pacs_associations import OpenAssociations
 from dicom_gateway.pacs_confirming import PacsConfirming
 from dicom_gateway.pacs_faults import NO_FAULTS, FaultLedger, Faults, holds_data
 from dicom_gateway.pacs_server import PacsServer
@@ -107,6 +108,7 @@ class SimulatedPacs:
         self._attempts: list[StoreAttempt] = []
         self._kept: dict[str, Dataset] = {}
         self._open = self._most_open = 0
+        self._associations = OpenAssociations()
 
     @property
     def address(self) -> tuple[str, int]:
@@ -135,6 +137,11 @@ class SimulatedPacs:
         """The most connections that were open at one time."""
         with self._changed:
             return self._most_open
+
+    @property
+    def most_associations(self) -> int:
+        """The most associations that callers had at one time, on connections of which more may be open for a moment."""
+        return self._associations.most
 
     @property
     def captures(self) -> tuple[Dataset, ...]:
@@ -181,6 +188,7 @@ class SimulatedPacs:
             (evt.EVT_REQUESTED, self._on_requested),
             (evt.EVT_PDU_RECV, self._on_pdu),
             (evt.EVT_C_STORE, self._on_store),
+            *self._associations.handlers(),
             *self._more_handlers,
         ]
         self._stopping.clear()

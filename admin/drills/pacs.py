@@ -41,8 +41,6 @@ _USUAL_WAITS = {
 #: Patience for each report: long, because a slow machine is no fault.
 _SECONDS_A_REPORT = 6.0
 _HOUR_STEPS, _STEP = 6, timedelta(minutes=10)
-#: A connection that is being closed counts for the PACS until it is: one behind each that is new.
-_MOST_OPEN = 2 * _PARALLEL_SENDS
 
 
 def _manners(run: DrillRun) -> Tally:
@@ -187,12 +185,14 @@ def _most_waits(seconds: float, longest_seconds: float) -> int:
 
 
 def _expect_no_storm(rig: Rig) -> None:
-    """Raise Rejected unless the PACS got each report once, and no more connections at once than allowed."""
+    """Raise Rejected unless the PACS got each report once, and no more associations at once than allowed."""
     sent = [attempt.sop_instance_uid for attempt in rig.pacs.attempts]
     if len(sent) != len(set(sent)):
         raise Rejected(f"the PACS that came back was sent {len(sent)} reports, of which {len(set(sent))} differ")
-    if rig.pacs.most_open > _MOST_OPEN:
-        raise Rejected(f"{rig.pacs.most_open} connections to the PACS at once, {_PARALLEL_SENDS} of which may send")
+    if rig.pacs.most_associations > _PARALLEL_SENDS:
+        raise Rejected(
+            f"{rig.pacs.most_associations} associations with the PACS at once, of which {_PARALLEL_SENDS} may be"
+        )
 
 
 DRILLS = (

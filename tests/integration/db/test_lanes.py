@@ -11,7 +11,8 @@ from db.commitment_requests import NewRequest
 from db.confirmations import ConfirmationClaim
 from db.deliveries import DeliveryClaim
 from db.lanes import Lanes
-from domain.commitment import SopReference
+from domain.commitment import CommitmentReply, SopReference
+from domain.study import DeliveryState
 from tests.integration.db.builders import LATER, LEASE, received, suspected
 
 LANES = Lanes(each=2, failing=1)
@@ -199,3 +200,33 @@ def test_answers_to_a_sender_take_lanes_of_its_own(engine: Engine, waiting: dict
     assert not due(engine) & {*waiting["dead"]}
     assert commitment_requests.due(engine, LATER, None, limits=LANES) == [other]
     assert due(engine) == {*waiting["dying"][:4], *waiting["well"][:4]}
+
+
+@pytest.mark.parametrize("end", ["wait", "try again", "verify", "lose", "keep another question"])
+def test_an_answer_leaves_the_lane_to_the_association_that_it_came_on(
+    engine: Engine, waiting: dict[str, list[int]], end: str
+) -> None:
+    """COMMITTED at once, but whoever asked still holds the association: its lane is free when it says so."""
+    first, second, third, *_ = waiting["well"]
+    send(engine, first)
+    question = ask(engine, first)
+    assert question is not None
+    assert confirmations.keep_question(engine, question, "1.2.3", ["1.2"], LATER, HOUR)
+    policy = confirmations.LossPolicy(1, lambda _: HOUR)
+    reply = CommitmentReply("1.2.3", (SopReference("1.2.3", "1.2"),))
+    assert confirmations.hear(engine, reply, LATER, policy) is confirmations.Heard.COMMITTED
+    assert claim(engine, second) is not None
+    assert claim(engine, third) is None
+    held = confirmations.held_by(engine, first, "a")
+    assert held is not None
+    assert held.token == question.token
+    assert not {
+        "wait": lambda: confirmations.wait(engine, question, LATER, "asked"),
+        "try again": lambda: confirmations.try_again(engine, question, LATER, "aborted", wait=HOUR),
+        "verify": lambda: confirmations.verify(engine, question, LATER),
+        "lose": lambda: confirmations.lose(engine, question, LATER, "not there", policy),
+        "keep another question": lambda: confirmations.keep_question(engine, question, "4", ["1"], LATER, HOUR),
+    }[end]()
+    (delivery,) = deliveries.of_result(engine, question.result_id)[2:]
+    assert (delivery.state, delivery.claimed_by) == (DeliveryState.COMMITTED, None)
+    assert claim(engine, third) is not None

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 from pydicom import dcmread
-from pydicom.uid import Comprehensive3DSRStorage
+from pydicom.uid import Comprehensive3DSRStorage, ImplicitVRLittleEndian
+from pynetdicom.sop_class import Verification
 
+from dicom_gateway.association_scu import Proposal, associated
 from dicom_gateway.raw_peer import (
     ABORT,
     COMMAND,
@@ -113,6 +115,17 @@ def test_an_abort_comes_in_mid_transfer(pacs: SimulatedPacs) -> None:
     assert (attempt.sop_instance_uid, attempt.status, attempt.is_kept) == (UIDS.sop_instance, None, False)
     send_report(pacs.as_destination(), REPORT)
     assert pacs.most_open == 1
+
+
+def test_associations_are_counted_until_their_callers_end_them(pacs: SimulatedPacs) -> None:
+    """Three one after the other are one at a time, whatever their connections do; two at once are two."""
+    for _ in range(3):
+        send_report(pacs.as_destination(), REPORT)
+    assert pacs.most_associations == 1
+    with associated(pacs.as_destination(), [Proposal(Verification, (ImplicitVRLittleEndian,))]) as assoc:
+        assert assoc.send_c_echo().Status == Status.SUCCESS
+        send_report(pacs.as_destination(), REPORT)
+    assert pacs.most_associations == 2
 
 
 def test_a_store_in_one_pdu_is_aborted_too(pacs: SimulatedPacs) -> None:

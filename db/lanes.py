@@ -14,6 +14,8 @@ from db.peer_tables import PeerHealth
 from db.tables import Delivery
 from domain.commitment import CommitmentState
 
+#: Chosen beyond what may be under way, to wait behind it until the next look.
+_BEHIND = 8
 #: No destination's name begins so: it holds no space.
 _SENDER = "sender "
 
@@ -91,8 +93,8 @@ def has_room(session: Session, lanes: Lanes, peer: str, now: datetime, *, but: i
 def with_room(session: Session, lanes: Lanes, work: Select[int, str, Any], now: datetime, limit: int) -> list[int]:
     """Choose from work that is due what has room, first come first, what is for failing peers last.
 
-    `work` selects ids, peers and the times since which they are due. Of each peer's no more is chosen than may be under
-    way and as much again, to wait behind it: what finds no room is only chosen again.
+    `work` selects ids, peers and the times since which they are due. Of each peer's little more is chosen than may be
+    under way: what finds no room is only chosen again.
     """
     traffic = _traffic(session, lanes, now)
     ids, peers, times = work.subquery().columns
@@ -101,7 +103,7 @@ def with_room(session: Session, lanes: Lanes, work: Select[int, str, Any], now: 
     row = lined_up.where(peers.not_in(sorted(traffic.full))).subquery().columns
     first_come = select(row.id).order_by(row.due_at, row.id)
     fails = row.peer.in_(sorted(traffic.failing))
-    well = first_come.where(~fails, row.place <= 2 * lanes.each).limit(limit)
+    well = first_come.where(~fails, row.place <= lanes.each + _BEHIND).limit(limit)
     tried = first_come.where(fails, row.place == 1).limit(traffic.room_for_failing)
     return [*session.scalars(well), *session.scalars(tried)][:limit]
 

@@ -1,6 +1,6 @@
 """What the simulated PACS tells of what it holds: by storage commitment, by C-FIND, by both or by neither."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from pydicom.dataset import Dataset
@@ -22,12 +22,12 @@ class PacsConfirming:
 
     def __init__(self, manners: CommitmentManners = _NO_COMMITMENT, *, answers_queries: bool = False) -> None:
         """By default neither is offered."""
-        self._instances: Callable[[], Sequence[Dataset]] = tuple
+        self._instances: Callable[[], Mapping[str, Dataset]] = dict
         self.commitment = PacsCommitment(self._uids, manners) if manners.mode is not CommitmentMode.OFF else None
         self._query = PacsQuery(self._held) if answers_queries else None
 
-    def attach(self, instances: Callable[[], Sequence[Dataset]]) -> None:
-        """Tell where it looks for what the PACS holds."""
+    def attach(self, instances: Callable[[], Mapping[str, Dataset]]) -> None:
+        """Tell where it looks for what the PACS holds, by SOP Instance UID."""
         self._instances = instances
 
     def answer_to(self, destination: Destination) -> None:
@@ -44,7 +44,7 @@ class PacsConfirming:
         return services
 
     def _held(self) -> Sequence[Dataset]:
-        return self._instances()
+        return tuple(self._instances().values())
 
-    def _uids(self) -> list[str]:
-        return [str(dataset.SOPInstanceUID) for dataset in self._instances()]
+    def _uids(self) -> Collection[str]:
+        return self._instances().keys()

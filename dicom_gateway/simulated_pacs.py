@@ -94,7 +94,7 @@ class SimulatedPacs:
         self._contexts = [build_context(Verification)]
         self._contexts += [build_context(uid, list(transfer_syntaxes)) for uid in sop_classes]
         self._confirming = confirming if confirming is not None else PacsConfirming()
-        self._confirming.attach(lambda: self.instances)
+        self._confirming.attach(self._kept_now)
         services = self._confirming.services()
         if workitems is not None:
             services.append(UpsScp(workitems, workitems.create).service())
@@ -126,6 +126,10 @@ class SimulatedPacs:
         """What was kept, once per SOP Instance UID, in order of first arrival."""
         with self._changed:
             return tuple(self._kept.values())
+
+    def _kept_now(self) -> dict[str, Dataset]:
+        with self._changed:
+            return dict(self._kept)
 
     @property
     def reports(self) -> tuple[Dataset, ...]:

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine
 
-from db import commitment_requests, confirmations, deliveries, results, studies
+from db import commitment_requests, confirmations, deliveries, lanes, results, studies
 from db.commitment_requests import NewRequest
 from db.confirmations import ConfirmationClaim
 from db.deliveries import DeliveryClaim
@@ -88,7 +88,7 @@ def test_destinations_that_fail_share_what_is_left_to_them(engine: Engine, waiti
     assert held is not None
     assert claim(engine, waiting["dead"][2]) is None
     assert claim(engine, waiting["dying"][1]) is None
-    assert due(engine) == set(waiting["well"][:4])  # what has a lane, and as much again
+    assert due(engine) == set(waiting["well"])
     assert claim(engine, waiting["well"][0]) is not None
     assert claim(engine, waiting["well"][1]) is not None
     # One attempt that goes well, and the destination is as any other.
@@ -132,6 +132,17 @@ def test_no_two_take_the_last_lane(engine: Engine, waiting: dict[str, list[int]]
     assert sum(one is not None for one in begun) == LANES.each
 
 
+def test_no_peer_is_rung_for_much_more_often_than_it_has_room(
+    engine: Engine, waiting: dict[str, list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """First come first; ten thousand messages that find no room would be taken, and rung for again, all the time."""
+    monkeypatch.setattr(lanes, "_BEHIND", 1)
+    assert due(engine) == {one for ids in waiting.values() for one in ids[:3]}
+    fail_once(engine, waiting["dead"][0])
+    assert due(engine) == {waiting["dead"][1], *waiting["dying"][:3], *waiting["well"][:3]}
+    assert len(deliveries.due(engine, LATER, None, 4, LANES)) == 4
+
+
 def test_a_question_takes_a_lane_as_a_report_does(engine: Engine, waiting: dict[str, list[int]]) -> None:
     """Whichever came first; what finds no room is rung for again when there is."""
     sent, asked, report, *_ = waiting["well"]
@@ -162,7 +173,7 @@ def test_a_destination_that_does_not_answer_questions_fails(engine: Engine, wait
     assert held is not None
     assert ask(engine, third) is None
     assert claim(engine, report) is None
-    assert due(engine) == {*waiting["dying"][:4], *waiting["well"][:4]}
+    assert due(engine) == {*waiting["dying"], *waiting["well"]}
     assert confirmations.wait(engine, held, LATER + HOUR, "asked")
     assert claim(engine, report) is not None
     assert ask(engine, third) is not None
@@ -199,7 +210,7 @@ def test_answers_to_a_sender_take_lanes_of_its_own(engine: Engine, waiting: dict
     # What is held on the sender's own association is the one lane that failing peers have.
     assert not due(engine) & {*waiting["dead"]}
     assert commitment_requests.due(engine, LATER, None, limits=LANES) == [other]
-    assert due(engine) == {*waiting["dying"][:4], *waiting["well"][:4]}
+    assert due(engine) == {*waiting["dying"], *waiting["well"]}
 
 
 @pytest.mark.parametrize("end", ["wait", "try again", "verify", "lose", "keep another question"])

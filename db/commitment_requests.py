@@ -220,9 +220,18 @@ def finish(
 
 
 def try_again(
-    engine: Engine, claim: RequestClaim, now: datetime, error: str, *, wait: timedelta, pauses: Pauses = NO_PAUSES
+    engine: Engine,
+    claim: RequestClaim,
+    now: datetime,
+    error: str,
+    *,
+    wait: timedelta,
+    pauses: Pauses | None = NO_PAUSES,
 ) -> bool:
-    """Move ANSWERING back to PENDING, due at `now + wait`; everything is checked anew then."""
+    """Move ANSWERING back to PENDING, due at `now + wait`; everything is checked anew then.
+
+    `pauses`: None when the sender did answer; that is no reason to leave it alone.
+    """
     values = {
         "state": CommitmentState.PENDING,
         "next_attempt_at": now + wait,
@@ -233,7 +242,7 @@ def try_again(
     with transaction(engine) as session:
         moved = _move(session, _held(claim), values | UNCLAIMED)
         if moved:
-            peers.note_failing(session, lanes.sender(claim.calling_ae_title), now, pauses)
+            peers.note(session, lanes.sender(claim.calling_ae_title), now, pauses)
     return moved
 
 

@@ -201,13 +201,16 @@ def try_again(
     error: str,
     *,
     wait: timedelta,
-    pauses: Pauses = NO_PAUSES,
+    pauses: Pauses | None = NO_PAUSES,
 ) -> bool:
-    """Give the delivery back after a failure that may pass, to be asked about at `now + wait`."""
+    """Give the delivery back after a failure that may pass, to be asked about at `now + wait`.
+
+    `pauses`: None when the destination did answer; that is no reason to leave it alone.
+    """
     with transaction(engine) as session:
         moved = _put_off(session, claim, now + wait, error, claim.misses)
         if moved:
-            peers.note_failing(session, claim.destination, now, pauses)
+            peers.note(session, claim.destination, now, pauses)
     return moved
 
 

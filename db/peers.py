@@ -52,6 +52,14 @@ def note_failing(session: Session, peer: str, now: datetime, pauses: Pauses) -> 
     row.paused_until = now + pauses.after(row.failures)
 
 
+def note(session: Session, peer: str, now: datetime, pauses: Pauses | None) -> None:
+    """Note an attempt that failed; None: the peer answered, and so is well."""
+    if pauses is None:
+        note_well(session, peer)
+    else:
+        note_failing(session, peer, now, pauses)
+
+
 def end_pause(session: Session, peer: str) -> None:
     """Let the next attempt be made at once: whoever asks for it knows more."""
     session.execute(update(PeerHealth).where(PeerHealth.name == peer).values(paused_until=None))

@@ -20,7 +20,7 @@ from dicom_gateway.commitment_scu import report_event
 from dicom_gateway.instance_store import InstanceStore
 from domain.clock import utc_now
 from domain.commitment import CommitmentReply, FailureReason, SopReference
-from domain.errors import CxrTriageError, Rejected
+from domain.errors import CxrTriageError, PeerBusy, Rejected
 from domain.retry import wait_before_retry
 from worker.lanes import lanes_of, pauses_of
 
@@ -156,7 +156,8 @@ class CommitmentAnswering:
         try:
             send(reply)
         except CxrTriageError as error:
-            self._end_attempt(claim, f"{type(error).__name__}: {error}", for_good=isinstance(error, Rejected))
+            for_good, answered = isinstance(error, Rejected), isinstance(error, PeerBusy)
+            self._end_attempt(claim, f"{type(error).__name__}: {error}", for_good=for_good, answered=answered)
             return
         recorded = commitment_requests.finish(self._engine, claim, checked, utc_now())
         failed = len(reply.failed)
@@ -171,7 +172,7 @@ class CommitmentAnswering:
             )
         report_event(way, reply)
 
-    def _end_attempt(self, claim: RequestClaim, error: str, *, for_good: bool) -> None:
+    def _end_attempt(self, claim: RequestClaim, error: str, *, for_good: bool, answered: bool = False) -> None:
         if for_good or claim.attempt >= self._answer_attempts:
             commitment_requests.fail(self._engine, claim, error)
             _log.error("commitment_answer_failed", request_id=claim.request_id, error=error)
@@ -179,7 +180,6 @@ class CommitmentAnswering:
         wait = wait_before_retry(
             claim.attempt, self._settings.first_retry_seconds, self._settings.longest_retry_seconds
         )
-        commitment_requests.try_again(
-            self._engine, claim, utc_now(), error, wait=wait, pauses=pauses_of(self._settings)
-        )
+        pauses = None if answered else pauses_of(self._settings)
+        commitment_requests.try_again(self._engine, claim, utc_now(), error, wait=wait, pauses=pauses)
         _log.warning("commitment_answer_retry", request_id=claim.request_id, attempt=claim.attempt, error=error)

